@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "blindbox/base/bytes.h"
+#include "blindbox/base/clock.h"
+#include "blindbox/base/digest.h"
+#include "blindbox/base/file.h"
+#include "blindbox/base/reader.h"
+
+namespace blindbox::base {
+namespace {
+
+TEST(Hex, RoundTripsAndRefusesWhatIsNotHex) {
+  EXPECT_EQ(to_hex(from_hex("00fFa5").value()), "00ffa5");
+  EXPECT_FALSE(from_hex("abc"));
+  EXPECT_FALSE(from_hex("zz"));
+}
+
+TEST(Base64, KnownAnswersOfRfc4648Section10) {
+  for (const auto& [plain, coded] : {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foobar", "Zm9vYmFy"}}) {
+    EXPECT_EQ(to_base64(view(plain)), coded);
+    EXPECT_EQ(as_text(from_base64(coded).value()), plain);
+  }
+  EXPECT_EQ(as_text(from_base64("Zm9v\r\nYmFy\n").value()), "foobar");
+  for (const char* bad : {"Z", "Zg=", "Z===", "====", "Zm=v", "Zm9v!A==", "Zg==Zg=="}) EXPECT_FALSE(from_base64(bad)) << bad;
+}
+
+TEST(ConstantTimeEqual, AnEmptyExpectationNeverMatches) {
+  EXPECT_FALSE(constant_time_equal({}, {}));
+  EXPECT_TRUE(constant_time_equal(view("a"), view("a")));
+  EXPECT_FALSE(constant_time_equal(view("a"), view("b")));
+  EXPECT_FALSE(constant_time_equal(view("a"), view("ab")));
+}
+
+TEST(Digest, KnownAnswersOfFips180) {
+  EXPECT_EQ(to_hex(sha256(view("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(to_hex(sha384(view("abc"))).substr(0, 16), "cb00753f45a35e8b");
+  EXPECT_EQ(to_hex(sha512(view("abc"))).substr(0, 16), "ddaf35a193617aba");
+}
+
+TEST(Clock, RoundTripsAndRefusesWhatIsNoDate) {
+  EXPECT_EQ(to_iso8601(from_iso8601("2026-11-21T20:15:30Z").value()), "2026-11-21T20:15:30Z");
+  EXPECT_EQ(to_iso8601(from_iso8601("2024-02-29").value()), "2024-02-29T00:00:00Z");
+  for (const char* bad : {"", "2026", "2025-02-29", "2026-13-01", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00",
+                          "2026-01-01T00:00:00Zx"}) {
+    EXPECT_FALSE(from_iso8601(bad)) << bad;
+  }
+}
+
+TEST(Reader, TurnsBadAtTheEndAndStaysBad) {
+  const Bytes bytes = from_hex("0102030405").value();
+  Reader reader(bytes);
+  EXPECT_EQ(reader.u32le(), 0x04030201U);
+  EXPECT_TRUE(reader.ok());
+  EXPECT_EQ(reader.u16le(), 0U);
+  EXPECT_FALSE(reader.ok());
+  EXPECT_EQ(reader.u8(), 0U);
+}
+
+TEST(Utf8, AcceptsWellFormedAndRefusesTheRest) {
+  EXPECT_TRUE(is_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"));
+  for (const char* bad : {"\x80", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xF5"}) {
+    EXPECT_FALSE(is_utf8(bad));
+  }
+}
+
+TEST(File, WritesWholeFilesAndReadsUnderACap) {
+  const auto folder = std::filesystem::temp_directory_path() / ("blindbox_base_" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string path = folder / "f";
+  ASSERT_TRUE(write_file(path, view("hello"), 0600));
+  EXPECT_EQ(as_text(read_file(path, 5).value()), "hello");
+  EXPECT_EQ(read_file(path, 4).error().kind, ErrorKind::limit);
+  EXPECT_EQ(read_file(folder / "absent", 4).error().kind, ErrorKind::io);
+  EXPECT_EQ(read_file(folder, 4).error().kind, ErrorKind::io);
+  EXPECT_FALSE(write_file(folder / "absent" / "f", view("x")));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "no temporary file is left";
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace blindbox::base

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/base/digest.h"
+
+#include <openssl/evp.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+
+namespace blindbox::base {
+namespace {
+
+using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
+
+template <std::size_t N>
+ByteArray<N> digest(const EVP_MD* algorithm, ByteView bytes) {
+  ByteArray<N> out{};
+  unsigned int length = N;
+  // Fails only where memory or the provider is gone; a wrong digest must never be handed out.
+  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &length, algorithm,
+                 nullptr) != 1 ||
+      length != N) {
+    std::abort();
+  }
+  return out;
+}
+
+}  // namespace
+
+Sha256 sha256(ByteView bytes) { return digest<32>(EVP_sha256(), bytes); }
+Sha384 sha384(ByteView bytes) { return digest<48>(EVP_sha384(), bytes); }
+Sha512 sha512(ByteView bytes) { return digest<64>(EVP_sha512(), bytes); }
+
+Result<Sha256> sha256_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(ErrorKind::io, "cannot read " + path);
+  const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) std::abort();
+  std::vector<char> buffer(1 << 20);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || file.gcount() > 0) {
+    if (EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(file.gcount())) != 1) std::abort();
+  }
+  if (file.bad()) return fail(ErrorKind::io, "cannot read " + path);
+  Sha256 out{};
+  unsigned int length = 0;
+  if (EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), &length) != 1) std::abort();
+  return out;
+}
+
+}  // namespace blindbox::base

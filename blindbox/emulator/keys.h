@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The emulator's own root and leaf keys.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "blindbox/base/digest.h"
+#include "blindbox/emulator/internal/openssl.h"
+
+namespace blindbox::emulator {
+
+// ARK, ASK and ASVK are RSA-4096, VCEK and VLEK are P-384, as AMD's are. One set serves every product: the names in
+// the certificates differ, and a policy names one fingerprint.
+struct Keys {
+  internal::PKey ark;
+  internal::PKey ask;
+  internal::PKey asvk;
+  internal::PKey vcek;
+  internal::PKey vlek;
+};
+
+// Fresh keys, in memory only. Three RSA-4096 keys take a few seconds.
+[[nodiscard]] Result<Keys> generate_keys();
+
+// The keys in folder (five PEM files, 0600, in a folder of 0700), made there first where it has none. For tests and
+// demos, which would otherwise spend seconds on RSA each and need a new policy every time: the fingerprint is stable.
+// Malformed or partial sets are an error, never replaced.
+[[nodiscard]] Result<Keys> load_or_generate_keys(const std::string& folder);
+
+// SHA-256 of the ARK's SubjectPublicKeyInfo in lower-case hex: what `unsafe: {trust_emulator: ...}` names.
+[[nodiscard]] std::string fingerprint(const Keys& keys);
+
+}  // namespace blindbox::emulator

@@ -15,7 +15,6 @@ target_compile_options(blindbox_options INTERFACE
   -fstack-protector-strong -fno-omit-frame-pointer)
 target_compile_definitions(blindbox_options INTERFACE
   $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2> _GLIBCXX_ASSERTIONS
-  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   SPDLOG_FMT_EXTERNAL)
 target_link_options(blindbox_options INTERFACE -Wl,-z,relro,-z,now)
 option(BLINDBOX_WERROR "treat warnings as errors" OFF)
@@ -26,6 +25,8 @@ endif()
 # Third-party headers are not ours to warn about.
 add_library(blindbox_boost INTERFACE)
 target_include_directories(blindbox_boost SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
+target_compile_definitions(blindbox_boost INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
 
 function(blindbox_test target)
   cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})

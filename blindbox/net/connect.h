@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// From an address to a connected or a listening socket.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <string>
+#include <string_view>
+
+#include "blindbox/net/asio.h"
+
+namespace blindbox::net {
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+  // "host:port", an IPv6 host in brackets.
+  [[nodiscard]] std::string text() const;
+};
+
+// "127.0.0.1:8080", "[::1]:0", "name:443". ErrorKind::usage otherwise.
+[[nodiscard]] Result<HostPort> parse_host_port(std::string_view text);
+// "https://host:port" or "https://host" (port 443); scheme as given, nothing behind the authority but "/".
+[[nodiscard]] Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::uint16_t default_port);
+
+// Tries every address of the host in turn within the limit.
+Task<Result<Socket>> connect_tcp(const HostPort& to, Duration limit);
+Task<Result<Socket>> connect_unix(const std::string& path);
+
+// ErrorKind::io with a hint when the port is taken.
+[[nodiscard]] Result<asio::ip::tcp::acceptor> listen_tcp(const Executor& executor, const HostPort& at);
+
+}  // namespace blindbox::net

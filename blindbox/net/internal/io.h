@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads and writes of any Asio stream under a Deadline, as Results.
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <string>
+
+#include "blindbox/base/bytes.h"
+#include "blindbox/net/deadline.h"
+
+namespace blindbox::net::internal {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+inline tl::unexpected<Error> failure(const std::string& doing, const error_code& error, const Deadline& deadline) {
+  if (deadline.expired()) {
+    return base::fail(ErrorKind::network, doing + " timed out after " + std::to_string(deadline.limit().count()) + " ms");
+  }
+  return base::fail(ErrorKind::network, doing + " failed: " + error.message());
+}
+
+template <typename AsioStream>
+Task<Result<std::size_t>> read_some(AsioStream& stream, std::span<std::byte> into, Deadline& deadline) {
+  deadline.start();
+  const auto [error, got] = co_await stream.async_read_some(asio::buffer(into.data(), into.size()), kAwait);
+  deadline.stop();
+  if (error == asio::error::eof) co_return std::size_t{0};
+  if (error) co_return failure("reading from the connection", error, deadline);
+  co_return got;
+}
+
+template <typename AsioStream>
+Task<Result<void>> write(AsioStream& stream, ByteView bytes, Deadline& deadline) {
+  deadline.start();
+  const auto [error, put] = co_await asio::async_write(stream, asio::buffer(bytes.data(), bytes.size()), kAwait);
+  deadline.stop();
+  if (error) co_return failure("writing to the connection", error, deadline);
+  co_return Result<void>{};
+}
+
+}  // namespace blindbox::net::internal

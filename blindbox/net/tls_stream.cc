@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/net/tls_stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "blindbox/net/internal/io.h"
+#include "blindbox/net/socket_stream.h"
+
+namespace blindbox::net {
+
+TlsStream::TlsStream(Socket socket, asio::ssl::context& context)
+    : tls_(std::move(socket), context),
+      read_deadline_(tls_.get_executor(), [this] { close(); }),
+      write_deadline_(tls_.get_executor(), [this] { close(); }) {
+  const int on = 1;
+  (void)::setsockopt(tls_.next_layer().native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Task<Result<void>> TlsStream::handshake(Role role) {
+  read_deadline_.start();
+  const auto type = role == Role::client ? asio::ssl::stream_base::client : asio::ssl::stream_base::server;
+  const auto [error] = co_await tls_.async_handshake(type, internal::kAwait);
+  read_deadline_.stop();
+  if (error) co_return internal::failure("the TLS handshake", error, read_deadline_);
+  co_return Result<void>{};
+}
+
+// An end without close_notify may be an attacker's: Asio reports it as an error, not as an orderly end.
+Task<Result<std::size_t>> TlsStream::read_some(std::span<std::byte> into) {
+  return internal::read_some(tls_, into, read_deadline_);
+}
+
+Task<Result<void>> TlsStream::write(ByteView bytes) { return internal::write(tls_, bytes, write_deadline_); }
+
+Task<void> TlsStream::shut_down() {
+  read_deadline_.limit(std::chrono::seconds(1));
+  read_deadline_.start();
+  co_await tls_.async_shutdown(internal::kAwait);
+  read_deadline_.stop();
+  close();
+}
+
+void TlsStream::close() {
+  error_code ignored;
+  tls_.next_layer().close(ignored);
+}
+
+bool TlsStream::quiet() const {
+  return tls_.next_layer().is_open() && SSL_pending(tls_.native_handle()) == 0 &&
+         socket_quiet(tls_.next_layer().native_handle());
+}
+
+Executor TlsStream::executor() { return tls_.get_executor(); }
+
+}  // namespace blindbox::net

@@ -2,6 +2,7 @@
 // SEV-SNP ATTESTATION_REPORT: bytes to claims that nobody has verified (AMD 56860 rev. 1.58, Table 23).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -11,7 +12,11 @@
 namespace blindbox::evidence::sev_snp {
 
 enum class Product { milan, genoa, turin };
+inline constexpr std::array kProducts = {Product::milan, Product::genoa, Product::turin};
 [[nodiscard]] std::string_view product_name(Product product);  // "Milan", "Genoa", "Turin"
+[[nodiscard]] std::optional<Product> product_from_name(std::string_view name);
+// Family and model as the report holds them: the extended parts already added.
+[[nodiscard]] std::optional<Product> product_from_cpuid(std::uint8_t family, std::uint8_t model);
 
 inline constexpr std::size_t kReportSize = 1184;
 // The signature covers the raw bytes before it.
@@ -44,6 +49,7 @@ inline constexpr std::uint64_t kPolicyReserved1 = std::uint64_t{1} << 17;  // mu
 inline constexpr std::uint64_t kPolicyMigrateMa = std::uint64_t{1} << 18;
 inline constexpr std::uint64_t kPolicyDebug = std::uint64_t{1} << 19;
 inline constexpr std::uint64_t kPolicySingleSocket = std::uint64_t{1} << 20;
+inline constexpr std::uint64_t kPolicyMbz = ~((std::uint64_t{1} << 26) - 1);
 
 enum class SigningKey : std::uint8_t { vcek = 0, vlek = 1, none = 7 };
 
@@ -86,6 +92,11 @@ struct UnverifiedReport {
   // From CPUID family and model where the report carries them, else unknown.
   [[nodiscard]] std::optional<Product> product() const;
 };
+
+// The first field of a report: what its layout depends on. 0 where there are fewer than four bytes.
+[[nodiscard]] std::uint32_t report_version(ByteView bytes);
+// Malformed: anything but 2 to 5, with a hint.
+[[nodiscard]] Result<void> check_report_version(std::uint32_t version);
 
 // Malformed: another size, a version other than 2, 3 and 5 (4 is read as 3), reserved bytes or bits that are not
 // zero, policy bit 17 clear.

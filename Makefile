@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# The common jobs by name. Each builds with a CMake preset (CMakePresets.json) into build/PRESET.
+# "make test" and "make demo" share build/release: what is tested is what ships.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Real attestation evidence; tests that need it say that they were skipped where it is not there.
+export BLINDBOX_VECTORS ?= $(abspath ../shared/vectors)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 20
+binary := build/release/apps/blindbox
+
+# $(call section,TEXT): one line that says what is being done.
+section = @printf '\n== %s\n' '$(1)'
+
+.PHONY: help demo test check bench asan tsan fuzz install clean
+
+help:
+	@printf '%s\n' \
+	  'make demo     install what is missing, build, and show a private completion and three refusals' \
+	  'make test     install what is missing, build and run every test' \
+	  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
+	  'make bench    build and run the benchmarks' \
+	  'make asan     the tests under the address and undefined behaviour sanitizers' \
+	  'make tsan     the tests under the thread sanitizer' \
+	  'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
+	  'make install  blindbox, its man page and its model under PREFIX=$(PREFIX)' \
+	  'make clean    remove build/' \
+	  '' 'New here? README.md, then: make demo'
+
+# The benchmarks need one more package, which the demo does without.
+demo:
+	@tools/install-deps build
+	$(call section,configuring; the first time this fetches and builds llama.cpp: some minutes)
+	@test -f build/release/build.ninja || cmake --preset release -DBLINDBOX_BENCH=OFF
+	$(call section,building blindbox)
+	@cmake --build build/release --target blindbox
+	$(call section,running the demo)
+	@$(binary) demo
+	@printf '\nNext: "%s serve --help", and "By hand" in README.md\n' '$(binary)'
+
+test:
+	@tools/install-deps test
+	$(call section,configuring; the first time this fetches and builds llama.cpp: some minutes)
+	@cmake --preset release -DBLINDBOX_BENCH=ON
+	$(call section,building everything in build/release)
+	@cmake --build build/release
+	$(call section,running the tests)
+	@tools/run-tests release
+
+check:
+	@tools/check
+
+bench:
+	@tools/install-deps test
+	@cmake --preset release -DBLINDBOX_BENCH=ON
+	@cmake --build build/release
+	@set -e; for bench in $$(find build/release/bench -maxdepth 1 -type f -executable | sort); do \
+	  echo "== $$bench"; "$$bench"; done
+
+# The engine is third-party code, uninstrumented and slow here: the sanitizers judge everything but it.
+asan tsan:
+	@tools/install-deps test
+	$(call section,building everything but the engine in build/$@)
+	@cmake --preset $@ -DBLINDBOX_COMPLETION=OFF
+	@cmake --build build/$@
+	$(call section,running the tests)
+	@tools/run-tests $@
+
+fuzz:
+	@tools/install-deps fuzz
+	@cmake --preset fuzz
+	@cmake --build build/fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-fuzz
+
+install:
+	@test -x $(binary) || { echo 'error: $(binary) is not built; run "make test" or "make demo" first' >&2; exit 1; }
+	install -D -m 0755 $(binary) $(DESTDIR)$(PREFIX)/bin/blindbox
+	install -D -m 0644 docs/blindbox.1 $(DESTDIR)$(PREFIX)/share/man/man1/blindbox.1
+	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/blindbox/LICENSE
+	for model in models/*.gguf; do \
+	  [ ! -f "$$model" ] || install -D -m 0644 "$$model" "$(DESTDIR)$(PREFIX)/share/blindbox/$$model"; done
+
+clean:
+	rm -rf build

@@ -30,33 +30,35 @@ struct Guest {
   std::uint64_t policy = 0x30000;  // SMT allowed, reserved bit 17, ABI 0.0; no debug, no migration
   ByteArray<16> family_id{};
   ByteArray<16> image_id{};
-  std::uint32_t vmpl = 0;  // the least privileged level that a request may not go below
+  std::uint32_t vmpl = 0;  // where the guest runs; a request for a lower number gets this one
   std::uint32_t signature_algo = 1;
-  std::optional<Tcb> tcb;  // current
-  std::optional<Tcb> reported_tcb;
-  std::optional<Tcb> committed_tcb;
-  std::optional<Tcb> launch_tcb;
+  std::optional<Tcb> tcb{};  // current
+  std::optional<Tcb> reported_tcb{};
+  std::optional<Tcb> committed_tcb{};
+  std::optional<Tcb> launch_tcb{};
   // What the leaf certificate says; the reported TCB where absent.
-  std::optional<Tcb> certificate_tcb;
+  std::optional<Tcb> certificate_tcb{};
   std::uint64_t platform_info = kPlatformSmt | kPlatformEcc | kPlatformAliasCheckComplete;
   bool author_key_en = false;
-  bool mask_chip_key = false;  // the processor then signs nothing: the signature is zero
+  // The flag alone: a real processor would leave the signature out too (that is SigningKey::none here), and then no
+  // test could tell a check of the flag from a check of the signature.
+  bool mask_chip_key = false;
   SigningKey signing_key = SigningKey::vcek;
   // SHA-384 of "blindbox emulated guest" where absent.
-  std::optional<ByteArray<48>> measurement;
+  std::optional<ByteArray<48>> measurement{};
   ByteArray<32> host_data{};
   ByteArray<48> id_key_digest{};
   ByteArray<48> author_key_digest{};
   ByteArray<32> report_id{};
-  std::optional<ByteArray<32>> report_id_ma;  // all ones: no migration agent
-  std::optional<std::uint8_t> cpuid_family;
-  std::optional<std::uint8_t> cpuid_model;
-  std::optional<std::uint8_t> cpuid_stepping;
-  std::optional<ByteArray<64>> chip_id;  // zero under a VLEK, 8 bytes and zeros on Turin
+  std::optional<ByteArray<32>> report_id_ma{};  // all ones: no migration agent
+  std::optional<std::uint8_t> cpuid_family{};
+  std::optional<std::uint8_t> cpuid_model{};
+  std::optional<std::uint8_t> cpuid_stepping{};
+  std::optional<ByteArray<64>> chip_id{};  // zero under a VLEK, 8 bytes and zeros on Turin
   // What the VCEK's HWID extension says; the chip id where absent.
-  std::optional<ByteArray<64>> certificate_hwid;
-  std::optional<FirmwareVersion> current_firmware;
-  std::optional<FirmwareVersion> committed_firmware;
+  std::optional<ByteArray<64>> certificate_hwid{};
+  std::optional<FirmwareVersion> current_firmware{};
+  std::optional<FirmwareVersion> committed_firmware{};
   std::uint64_t launch_mit_vector = 0x3f;  // written from version 5 on
   std::uint64_t current_mit_vector = 0x3f;
   std::uint64_t leaf_serial = 0;  // AMD's VCEKs all have serial 0

@@ -2,10 +2,9 @@
 // The emulator's own root and leaf keys.
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include "blindbox/base/digest.h"
+#include "blindbox/base/result.h"
 #include "blindbox/emulator/internal/openssl.h"
 
 namespace blindbox::emulator {
@@ -25,8 +24,11 @@ struct Keys {
 
 // The keys in folder (five PEM files, 0600, in a folder of 0700), made there first where it has none. For tests and
 // demos, which would otherwise spend seconds on RSA each and need a new policy every time: the fingerprint is stable.
-// Malformed or partial sets are an error, never replaced.
+// Malformed or partial sets are an error, never replaced; a folder that others can write to is their choice of root.
 [[nodiscard]] Result<Keys> load_or_generate_keys(const std::string& folder);
+[[nodiscard]] Result<Keys> load_keys(const std::string& folder);
+// Where folder has a set already, that one stays.
+[[nodiscard]] Result<void> save_keys(const Keys& keys, const std::string& folder);
 
 // SHA-256 of the ARK's SubjectPublicKeyInfo in lower-case hex: what `unsafe: {trust_emulator: ...}` names.
 [[nodiscard]] std::string fingerprint(const Keys& keys);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of every folder share.
+#pragma once
+
+#include <memory>
+
+#include "blindbox/emulator/security_processor.h"
+
+namespace blindbox::emulator {
+
+// A processor over the keys in $BLINDBOX_TEST_KEYS, by default one folder per user below the temporary directory: each
+// test is a process of its own, and RSA-4096 takes seconds. Aborts with the error where that fails.
+[[nodiscard]] std::shared_ptr<SecurityProcessor> test_processor();
+
+}  // namespace blindbox::emulator

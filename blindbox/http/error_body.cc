@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/http/error_body.h"
+
+#include <nlohmann/json.hpp>
+
+namespace blindbox::http {
+
+Response error_response(std::string_view target, unsigned status, std::string_view type, const Error& error) {
+  std::string message = error.what;
+  if (!error.detail.empty()) message += ": " + error.detail;
+  if (!error.hint.empty()) message += " (" + error.hint + ")";
+  nlohmann::json body;
+  if (target.substr(0, target.find('?')) == "/generate") {
+    body = {{"detail", message}};
+  } else {
+    body = {{"error", {{"code", status}, {"message", message}, {"type", type}}}};
+  }
+  // Text from outside may be in the message: what is not UTF-8 in it is replaced, never thrown at.
+  return {status, "application/json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), {}};
+}
+
+unsigned status_for(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::limit: return error.what.starts_with("the head") ? 431 : 413;
+    case ErrorKind::network: return 408;
+    case ErrorKind::protocol:
+    case ErrorKind::malformed: return 400;
+    default: return 500;
+  }
+}
+
+}  // namespace blindbox::http

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads messages off a Stream, one after the other, strictly (RFC 9112): whatever two servers could read in two ways
+// is refused, so that nothing can be smuggled past a gate.
+#pragma once
+
+#include <memory>
+
+#include "blindbox/http/limits.h"
+#include "blindbox/http/message.h"
+#include "blindbox/net/stream.h"
+
+namespace blindbox::http {
+
+namespace internal {
+template <bool IsRequest>
+struct ReaderState;
+}
+
+template <bool IsRequest>
+class MessageReader {
+ public:
+  using Head = std::conditional_t<IsRequest, RequestHead, ResponseHead>;
+
+  // The stream outlives the reader. stall bounds the wait between two reads of one message.
+  explicit MessageReader(net::Stream& stream, net::Duration stall = kStallLimit);
+  MessageReader(const MessageReader&) = delete;
+  MessageReader& operator=(const MessageReader&) = delete;
+  ~MessageReader();
+
+  // The next message's head. nullopt: an orderly end before its first byte. ErrorKind::protocol for what is not
+  // strict HTTP, ErrorKind::limit over kHeadLimit or kBodyLimit, ErrorKind::network for the connection.
+  // Requests only: idle bounds the wait for the first byte. Responses only: bodyless says that it answers a HEAD.
+  net::Task<Result<std::optional<Head>>> read_head(net::Duration idle, bool bodyless = false);
+
+  // The next piece of the body, valid until the next call; empty at its end.
+  net::Task<Result<ByteView>> read_body();
+  // All of it; more than cap is ErrorKind::limit.
+  net::Task<Result<std::string>> read_whole_body(std::size_t cap);
+
+  // Returns when the peer has closed or broken the connection; bytes that come meanwhile are kept for the next
+  // message. Past kPiece of them it waits for nothing and only returns when cancelled.
+  net::Task<void> wait_for_end();
+
+  // True when the message has been read to its end, so that another may follow.
+  [[nodiscard]] bool complete() const;
+  // Octets off the stream so far, heads included; and how many of them belong to messages already read.
+  [[nodiscard]] std::uint64_t bytes_received() const;
+  [[nodiscard]] std::uint64_t bytes_consumed() const;
+
+ private:
+  net::Stream& stream_;
+  net::Duration stall_;
+  std::unique_ptr<internal::ReaderState<IsRequest>> state_;
+};
+
+extern template class MessageReader<true>;
+extern template class MessageReader<false>;
+using RequestReader = MessageReader<true>;
+using ResponseReader = MessageReader<false>;
+
+}  // namespace blindbox::http

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/http/relay.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "blindbox/http/error_body.h"
+#include "blindbox/http/handler.h"
+
+namespace blindbox::http {
+namespace {
+
+using base::view;
+using Done = std::optional<Relayed>;
+
+Relayed ended(Relayed::End end, Error error = {}) { return {end, false, false, false, std::move(error)}; }
+
+net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind) {
+  if (kind != Framing::Kind::chunked) co_return co_await to.write(piece);
+  const std::string chunk = write_chunk(piece);
+  co_return co_await to.write(view(chunk));
+}
+
+// The request's body. A failing upstream is no end yet: it may have answered before it closed.
+net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
+                             net::Stream& upstream) {
+  const std::string text = write_head(head);
+  if (auto put = co_await upstream.write(view(text)); !put) {
+    co_return ended(Relayed::End::upstream_failed, put.error());
+  }
+  if (head.expects_continue) {
+    if (auto put = co_await client_stream.write(view("HTTP/1.1 100 Continue\r\n\r\n")); !put) {
+      co_return ended(Relayed::End::client_gone, put.error());
+    }
+  }
+  while (true) {
+    auto piece = co_await client.read_body();
+    if (!piece) co_return ended(Relayed::End::client_gone, piece.error());
+    if (piece->empty()) break;
+    if (auto put = co_await write_piece(upstream, *piece, head.framing.kind); !put) co_return Done{};
+  }
+  if (head.framing.kind == Framing::Kind::chunked) (void)co_await upstream.write(view(kLastChunk));
+  co_return Done{};
+}
+
+net::Task<void> break_off(net::Stream& client, const ResponseHead& head, const Error& error) {
+  const auto type = find_field(head.fields, "content-type");
+  if (!type || !type->starts_with("text/event-stream")) co_return;
+  const std::string event = "data: " + error_response("/", 502, "stream_broken", error).body + "\n\n";
+  (void)co_await write_piece(client, view(event), head.framing.kind);
+}
+
+net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client, ResponseReader& upstream,
+                                const RelayLimits& limits) {
+  auto read = co_await upstream.read_head(limits.first_byte, request.method == "HEAD");
+  if (!read) co_return ended(Relayed::End::upstream_failed, read.error());
+  if (!*read) co_return ended(Relayed::End::upstream_failed, {ErrorKind::network, "the server closed without an answer", "", ""});
+  ResponseHead head = std::move(**read);
+  Relayed result;
+  result.upstream_reusable = head.keep_alive;
+  head.fields = end_to_end(head.fields);
+  const bool until_close = request.http_1_0 && head.framing.kind == Framing::Kind::chunked;
+  if (until_close) head.framing.kind = Framing::Kind::none;
+  head.keep_alive = request.keep_alive && !until_close;
+  const std::string text = write_head(head);
+  result.end = Relayed::End::client_gone;
+  result.answer_begun = true;
+  if (auto put = co_await client.write(view(text)); !put) co_return result;
+  while (true) {
+    auto piece = co_await upstream.read_body();
+    if (!piece) {
+      co_await break_off(client, head, piece.error());
+      result.end = Relayed::End::upstream_failed;
+      result.error = piece.error();
+      co_return result;
+    }
+    if (piece->empty()) break;
+    if (auto put = co_await write_piece(client, *piece, head.framing.kind); !put) co_return result;
+  }
+  if (head.framing.kind == Framing::Kind::chunked) {
+    if (auto put = co_await client.write(view(kLastChunk)); !put) co_return result;
+  }
+  result.end = Relayed::End::answered;
+  result.client_reusable = head.keep_alive;
+  co_return result;
+}
+
+}  // namespace
+
+net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
+                         ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits) {
+  using net::asio::experimental::awaitable_operators::operator||;
+  client_stream.set_write_deadline(limits.stall);
+  upstream_stream.set_write_deadline(limits.stall);
+  RequestHead onward = head;
+  onward.fields = end_to_end(head.fields);
+  if (auto done = co_await send_request(onward, client, client_stream, upstream_stream)) co_return std::move(*done);
+  auto outcome = co_await (relay_answer(head, client_stream, upstream, limits) || client.wait_for_end());
+  if (outcome.index() == 1) co_return ended(Relayed::End::client_gone, {ErrorKind::cancelled, "the client went away", "", ""});
+  auto result = std::move(std::get<0>(outcome));
+  result.client_reusable = result.client_reusable && client.complete();
+  result.upstream_reusable = result.upstream_reusable && upstream.complete();
+  co_return result;
+}
+
+net::Task<Result<void>> write_response(net::Stream& stream, const Response& response, bool keep_alive, bool bodyless) {
+  ResponseHead head{response.status, response.fields, {Framing::Kind::length, response.body.size()}, keep_alive};
+  if (!response.content_type.empty()) head.fields.emplace_back("Content-Type", response.content_type);
+  std::string text = write_head(head);
+  if (!bodyless) text += response.body;
+  co_return co_await stream.write(view(text));
+}
+
+}  // namespace blindbox::http

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries one request to an upstream and its answer back, piece by piece: at most kPiece bytes a direction are held,
+// so a slow reader slows the writer; and when the client goes away, the relay ends at once.
+#pragma once
+
+#include "blindbox/http/limits.h"
+#include "blindbox/http/message_reader.h"
+
+namespace blindbox::http {
+
+struct RelayLimits {
+  net::Duration first_byte = std::chrono::minutes(10);  // from the end of the request to the answer's head
+  net::Duration stall = std::chrono::minutes(2);        // between two pieces of the answer
+};
+
+struct Relayed {
+  enum class End {
+    answered,         // the whole answer has been handed on
+    client_gone,      // the client closed, broke the connection or sent a bad body
+    upstream_failed,  // error says how; answer_begun says whether the client has seen a head
+  };
+  End end = End::upstream_failed;
+  bool answer_begun = false;
+  bool client_reusable = false;
+  bool upstream_reusable = false;
+  Error error;
+};
+
+// head has been read off client; the caller has made its fields what the upstream is to see. An answer of event stream
+// that breaks off ends with an error event, so that no client takes it for complete.
+net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
+                         ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits);
+
+// Writes one whole answer of our own.
+net::Task<Result<void>> write_response(net::Stream& stream, const struct Response& response, bool keep_alive,
+                                       bool bodyless = false);
+
+}  // namespace blindbox::http

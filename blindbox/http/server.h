@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server for one Handler: reads whole requests, runs the handler on a thread of its own, streams its answer with
+// back-pressure, and asks it to stop when the client goes away.
+#pragma once
+
+#include <memory>
+
+#include "blindbox/http/handler.h"
+#include "blindbox/net/asio.h"
+
+namespace blindbox::http {
+
+namespace internal {
+struct ServerState;
+}
+
+struct ServerLimits {
+  std::size_t requests_at_once = 80;  // more are answered 503 at once
+};
+
+class Server {
+ public:
+  // listening is a bound and listening stream socket (TCP or Unix), which the server takes over.
+  Server(const net::Executor& executor, int listening, Handler handler, ServerLimits limits = {});
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  // Stops and waits for the handlers that still run.
+  ~Server();
+
+  void start();
+  // Accepts nothing more and asks all handlers to stop.
+  void stop();
+
+ private:
+  std::shared_ptr<internal::ServerState> state_;
+};
+
+}  // namespace blindbox::http

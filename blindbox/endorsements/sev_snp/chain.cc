@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/endorsements/sev_snp/chain.h"
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+
+#include "blindbox/endorsements/internal/asn1.h"
+
+namespace blindbox::endorsements::sev_snp {
+namespace {
+
+using base::fail;
+using evidence::sev_snp::Product;
+using evidence::sev_snp::SigningKey;
+
+constexpr std::string_view kOrganization = "Advanced Micro Devices";
+
+std::array<const Certificate*, 3> members(const Chain& chain) {
+  return {&chain.leaf, &chain.intermediate, &chain.root};
+}
+
+std::string listing(const std::vector<Certificate>& certificates) {
+  std::string text;
+  for (const Certificate& certificate : certificates) {
+    text += (text.empty() ? "" : ", ") + certificate.common_name();
+  }
+  return text.empty() ? "no certificates" : text;
+}
+
+Result<Certificate> only_named(const std::vector<Certificate>& certificates, std::string_view name) {
+  const auto is_named = [&](const Certificate& certificate) { return certificate.common_name() == name; };
+  const auto found = std::find_if(certificates.begin(), certificates.end(), is_named);
+  if (found == certificates.end()) {
+    return fail(ErrorKind::refused, "no certificate " + std::string(name) + " among " + listing(certificates));
+  }
+  if (std::find_if(found + 1, certificates.end(), is_named) != certificates.end()) {
+    return fail(ErrorKind::refused, "more than one certificate " + std::string(name));
+  }
+  return *found;
+}
+
+bool has_rsa_4096(const Certificate& certificate) {
+  const EVP_PKEY* key = X509_get0_pubkey(certificate.get());
+  return key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) == 4096;
+}
+
+bool has_p384(const Certificate& certificate) {
+  const EVP_PKEY* key = X509_get0_pubkey(certificate.get());
+  char group[32] = {};
+  return key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+         EVP_PKEY_get_group_name(key, group, sizeof group, nullptr) == 1 && OBJ_sn2nid(group) == NID_secp384r1;
+}
+
+bool may_sign_certificates(X509* x509) {
+  const std::uint32_t flags = X509_get_extension_flags(x509);
+  return (flags & EXFLAG_CA) != 0 && (flags & EXFLAG_KUSAGE) != 0 &&
+         (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) != 0;
+}
+
+}  // namespace
+
+Result<std::vector<Certificate>> parse_certificates(const std::vector<Bytes>& der) {
+  if (der.size() > kMaxCertificates) {
+    return fail(ErrorKind::malformed, "more than " + std::to_string(kMaxCertificates) + " certificates");
+  }
+  std::vector<Certificate> certificates;
+  for (const Bytes& bytes : der) {
+    auto certificate = Certificate::parse(bytes);
+    if (!certificate) return base::pass_on(certificate);
+    const bool known = std::any_of(certificates.begin(), certificates.end(),
+                                   [&](const Certificate& other) { return other.der() == bytes; });
+    if (!known) certificates.push_back(*std::move(certificate));
+  }
+  return certificates;
+}
+
+std::string_view leaf_common_name(SigningKey kind) {
+  switch (kind) {
+    case SigningKey::vcek: return "SEV-VCEK";
+    case SigningKey::vlek: return "SEV-VLEK";
+    case SigningKey::none: break;
+  }
+  return "";
+}
+
+Result<Chain> select_chain(const std::vector<Certificate>& certificates, SigningKey kind) {
+  auto leaf = only_named(certificates, leaf_common_name(kind));
+  if (!leaf) return base::pass_on(leaf);
+  auto intermediate = only_named(certificates, leaf->issuer_common_name());
+  if (!intermediate) return base::pass_on(intermediate);
+  auto root = only_named(certificates, intermediate->issuer_common_name());
+  if (!root) return base::pass_on(root);
+  return Chain{kind, *std::move(leaf), *std::move(intermediate), *std::move(root)};
+}
+
+std::optional<Product> named_product(const Chain& chain) {
+  const std::string_view name = chain.root.common_name();
+  constexpr std::string_view kPrefix = "ARK-";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  return evidence::sev_snp::product_from_name(name.substr(kPrefix.size()));
+}
+
+Result<void> check_names(const Chain& chain) {
+  const auto product = named_product(chain);
+  if (!product) return fail(ErrorKind::refused, "the root is called " + chain.root.common_name());
+  const std::string prefix = chain.kind == SigningKey::vlek ? "SEV-VLEK-" : "SEV-";
+  const std::string intermediate = prefix + std::string(evidence::sev_snp::product_name(*product));
+  if (chain.intermediate.common_name() != intermediate) {
+    return fail(ErrorKind::refused, "the intermediate is called " + chain.intermediate.common_name());
+  }
+  if (chain.leaf.common_name() != leaf_common_name(chain.kind)) {
+    return fail(ErrorKind::refused, "the leaf is called " + chain.leaf.common_name());
+  }
+  for (const Certificate* certificate : members(chain)) {
+    if (certificate->organization() != kOrganization) {
+      return fail(ErrorKind::refused, certificate->common_name() + " belongs to " + certificate->organization());
+    }
+  }
+  const auto issued_by = [](const Certificate& certificate, const Certificate& issuer) {
+    return X509_NAME_cmp(X509_get_issuer_name(certificate.get()), X509_get_subject_name(issuer.get())) == 0;
+  };
+  if (!issued_by(chain.leaf, chain.intermediate) || !issued_by(chain.intermediate, chain.root) ||
+      !issued_by(chain.root, chain.root)) {
+    return fail(ErrorKind::refused, "a certificate's issuer is not the next one's subject");
+  }
+  return {};
+}
+
+Result<void> check_algorithms(const Chain& chain) {
+  for (const Certificate* certificate : {&chain.intermediate, &chain.root}) {
+    if (!has_rsa_4096(*certificate)) {
+      return fail(ErrorKind::refused, certificate->common_name() + " has no RSA-4096 key");
+    }
+  }
+  if (!has_p384(chain.leaf)) return fail(ErrorKind::refused, chain.leaf.common_name() + " has no P-384 key");
+  for (const Certificate* certificate : members(chain)) {
+    const X509_ALGOR* outer = nullptr;
+    X509_get0_signature(nullptr, &outer, certificate->get());
+    if (!internal::is_rsa_pss_sha384(outer) || !internal::is_rsa_pss_sha384(X509_get0_tbs_sigalg(certificate->get()))) {
+      ERR_clear_error();
+      return fail(ErrorKind::refused, certificate->common_name() + " is not signed by RSASSA-PSS with SHA-384");
+    }
+  }
+  return {};
+}
+
+Result<void> check_authority(const Chain& chain) {
+  for (const Certificate* certificate : {&chain.intermediate, &chain.root}) {
+    if (!may_sign_certificates(certificate->get())) {
+      return fail(ErrorKind::refused, certificate->common_name() + " is no certificate authority");
+    }
+  }
+  // The intermediate signs leaves only.
+  if (X509_get_pathlen(chain.intermediate.get()) != 0) {
+    return fail(ErrorKind::refused, chain.intermediate.common_name() + " may sign further authorities");
+  }
+  if ((X509_get_extension_flags(chain.leaf.get()) & EXFLAG_CA) != 0) {
+    return fail(ErrorKind::refused, chain.leaf.common_name() + " is a certificate authority");
+  }
+  for (const Certificate* certificate : members(chain)) {
+    const std::uint32_t flags = X509_get_extension_flags(certificate->get());
+    ERR_clear_error();
+    if ((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0) {
+      return fail(ErrorKind::refused, certificate->common_name() + " has an unreadable or unknown critical extension");
+    }
+  }
+  return {};
+}
+
+Result<void> check_dates(const Chain& chain, base::Time now) {
+  for (const Certificate* certificate : members(chain)) {
+    if (now < certificate->not_before()) {
+      return fail(ErrorKind::refused, certificate->common_name() + " is valid from " +
+                                          base::to_iso8601(certificate->not_before()) + " on");
+    }
+    if (now > certificate->not_after()) {
+      return fail(ErrorKind::refused,
+                  certificate->common_name() + " has expired at " + base::to_iso8601(certificate->not_after()));
+    }
+  }
+  return {};
+}
+
+Result<void> check_signatures(const Chain& chain) {
+  const auto signed_by = [](const Certificate& certificate, const Certificate& issuer) {
+    EVP_PKEY* key = X509_get0_pubkey(issuer.get());
+    const bool good = key != nullptr && X509_verify(certificate.get(), key) == 1;
+    ERR_clear_error();
+    return good;
+  };
+  if (!signed_by(chain.root, chain.root)) {
+    return fail(ErrorKind::refused, chain.root.common_name() + " is not signed by itself");
+  }
+  if (!signed_by(chain.intermediate, chain.root)) {
+    return fail(ErrorKind::refused, chain.intermediate.common_name() + " is not signed by " + chain.root.common_name());
+  }
+  if (!signed_by(chain.leaf, chain.intermediate)) {
+    return fail(ErrorKind::refused, chain.leaf.common_name() + " is not signed by " + chain.intermediate.common_name());
+  }
+  return {};
+}
+
+}  // namespace blindbox::endorsements::sev_snp

@@ -18,12 +18,14 @@ enum class Outcome { passed, failed, not_requested };
 [[nodiscard]] const char* outcome_name(Outcome outcome);
 
 struct Finding {
-  std::string id;         // "sev_snp.policy.debug_disabled"
+  std::string id;  // "sev_snp.policy.debug_disabled"
   Stage stage = Stage::parse;
   Outcome outcome = Outcome::failed;
   std::string expected;
   std::string actual;
   std::string reference;  // document, section or table
+  std::string failure;    // what a failure means, for an error's first line: "the guest can be debugged"
+  std::string hint;       // what to do about a failure; may be empty
 };
 
 class Verdict {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// How new is the firmware? The certificate's TCB is the one that the signing key was derived from, so it is the one
+// that cannot be lied about; the report's must equal it. Everything else is compared part by part: the order of TCBs
+// is partial, and a number as a whole says nothing.
+#include <fmt/format.h>
+
+#include <tuple>
+
+#include "blindbox/verifier/checks/checks.h"
+
+namespace blindbox::verifier::checks {
+namespace {
+
+using evidence::sev_snp::decode_tcb;
+using evidence::sev_snp::encode_tcb;
+using evidence::sev_snp::FirmwareVersion;
+using evidence::sev_snp::Product;
+using evidence::sev_snp::Tcb;
+using internal::answer;
+using internal::Answer;
+using internal::AppraiseContext;
+using internal::AuthenticateContext;
+
+std::string text(const Tcb& tcb, Product product) {
+  const std::string fmc = product == Product::turin ? fmt::format("fmc {} ", tcb.fmc) : "";
+  return fmt::format("{}bootloader {} tee {} snp {} microcode {}", fmc, tcb.bootloader, tcb.tee, tcb.snp,
+                     tcb.microcode);
+}
+
+std::string text(const FirmwareVersion& version) {
+  return fmt::format("{}.{}.{}", version.major, version.minor, version.build);
+}
+
+Answer judge_layout(const AuthenticateContext& context) {
+  const std::string expected = "zero where TCB_VERSION is reserved";
+  if (!context.leaf) return answer(false, expected, "no leaf that tells the product");
+  const auto& report = context.report;
+  for (const auto& [name, raw] :
+       {std::pair{"CURRENT_TCB", report.current_tcb}, {"REPORTED_TCB", report.reported_tcb},
+        {"COMMITTED_TCB", report.committed_tcb}, {"LAUNCH_TCB", report.launch_tcb}}) {
+    const Product product = context.leaf->product;
+    if (encode_tcb(decode_tcb(raw, product), product) != raw) {
+      return answer(false, expected, fmt::format("{} {:016x}", name, raw));
+    }
+  }
+  return answer(true, expected, "so they are");
+}
+
+Answer judge_reported(const AuthenticateContext& context) {
+  if (!context.leaf) return answer(false, "the certificate's", "no certificate");
+  const Product product = context.leaf->product;
+  const Tcb reported = decode_tcb(context.report.reported_tcb, product);
+  return answer(reported == context.leaf->tcb, text(context.leaf->tcb, product), text(reported, product));
+}
+
+Answer judge_committed(const AppraiseContext& context) {
+  const auto& claims = context.report.claims();
+  const Product product = context.report.product();
+  const Tcb current = context.report.decode(claims.current_tcb);
+  const Tcb committed = context.report.decode(claims.committed_tcb);
+  const auto order = [](const FirmwareVersion& v) { return std::tuple(v.major, v.minor, v.build); };
+  const bool firmware = order(claims.committed_firmware) <= order(claims.current_firmware);
+  // Several genuine hosts run newer microcode than they committed to: at most, not equal.
+  return answer(current.at_least(committed) && firmware,
+                "at most " + text(current, product) + ", firmware " + text(claims.current_firmware),
+                text(committed, product) + ", firmware " + text(claims.committed_firmware));
+}
+
+Answer at_least_floor(const AppraiseContext& context, std::uint64_t raw) {
+  const Product product = context.report.product();
+  const Tcb found = context.report.decode(raw);
+  const auto floor = context.policy.sev_snp.products.find(product);
+  if (floor == context.policy.sev_snp.products.end()) {
+    return answer(false, "a minimum for this product in the policy", text(found, product));
+  }
+  return answer(found.at_least(floor->second), "at least " + text(floor->second, product), text(found, product));
+}
+
+Answer judge_minimum(const AppraiseContext& context) {
+  return at_least_floor(context, context.report.claims().reported_tcb);
+}
+
+Answer judge_launch(const AppraiseContext& context) {
+  return at_least_floor(context, context.report.claims().launch_tcb);
+}
+
+constexpr std::string_view kHint = "the host needs newer firmware, or the policy a lower minimum_tcb";
+
+}  // namespace
+
+constinit const AuthenticateCheck tcb_layout{"sev_snp.tcb.layout", "AMD 56860 rev. 1.58, Table 3",
+                                             "a TCB version has bits that its product does not know", "",
+                                             &judge_layout};
+constinit const AuthenticateCheck tcb_reported{"sev_snp.tcb.reported",
+                                               "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB; AMD 57230, extensions",
+                                               "the report claims another TCB than its certificate", "",
+                                               &judge_reported};
+constinit const AppraiseCheck tcb_committed{"sev_snp.tcb.committed", "AMD 56860 rev. 1.58, section 3.3",
+                                            "the committed TCB is above the current one", "", &judge_committed};
+constinit const AppraiseCheck tcb_minimum{"sev_snp.tcb.minimum", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB",
+                                          "the platform's TCB is below the policy's minimum", kHint, &judge_minimum};
+constinit const AppraiseCheck tcb_launch{"sev_snp.tcb.launch", "AMD 56860 rev. 1.58, Table 23, LAUNCH_TCB",
+                                         "the guest was launched under a TCB below the policy's minimum",
+                                         "launch the guest again on the updated platform", &judge_launch};
+
+}  // namespace blindbox::verifier::checks

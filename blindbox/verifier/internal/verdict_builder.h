@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only maker of verdicts.
+#pragma once
+
+#include "blindbox/verifier/internal/check.h"
+
+namespace blindbox::verifier {
+
+class VerdictBuilder {
+ public:
+  explicit VerdictBuilder(base::Time now) { verdict_.judged_at_ = now; }
+
+  void enter(Stage stage) { verdict_.reached_ = stage; }
+  void emulated() { verdict_.emulated_ = true; }
+
+  // Runs a check of the stage entered last, and tells whether it did not fail.
+  template <typename Context>
+  bool run(const internal::Check<Context>& check, const Context& context) {
+    internal::Answer answer = check.judge(context);
+    const bool good = answer.outcome != Outcome::failed;
+    verdict_.findings_.push_back({.id = std::string(check.id),
+                                  .stage = verdict_.reached_,
+                                  .outcome = answer.outcome,
+                                  .expected = std::move(answer.expected),
+                                  .actual = std::move(answer.actual),
+                                  .reference = std::string(check.reference),
+                                  .failure = std::string(check.failure),
+                                  .hint = std::string(check.hint)});
+    return good;
+  }
+
+  [[nodiscard]] Verdict take() { return std::move(verdict_); }
+
+ private:
+  Verdict verdict_;
+};
+
+}  // namespace blindbox::verifier

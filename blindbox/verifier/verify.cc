@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/verifier/verify.h"
+
+#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/authenticator.h"
+#include "blindbox/verifier/internal/verdict_builder.h"
+
+namespace blindbox::verifier {
+namespace internal {
+
+Answer from_result(const Result<void>& result, std::string expected, std::string actual_when_passed) {
+  if (result) return answer(true, std::move(expected), std::move(actual_when_passed));
+  return answer(false, std::move(expected), result.error().what);
+}
+
+namespace {
+
+// What the chain says about the leaf, or why there is nothing that it could say.
+Result<endorsements::sev_snp::LeafClaims> read_leaf(const Result<endorsements::sev_snp::Chain>& chain) {
+  if (!chain) return tl::unexpected<Error>(chain.error());
+  return endorsements::sev_snp::read_leaf(chain->leaf, chain->kind);
+}
+
+AuthenticateContext authenticate_context(const ParseContext& parsed, const Subject& subject,
+                                         const policy::Policy& policy, base::Time now) {
+  const auto kind = static_cast<evidence::sev_snp::SigningKey>(parsed.report->signing_key);
+  auto chain = endorsements::sev_snp::select_chain(*parsed.certificates, kind);
+  auto leaf = read_leaf(chain);
+  const RootTrust trust = chain ? root_trust(*chain, policy.unsafe) : RootTrust{};
+  return {.bytes = parsed.bytes,
+          .report = *parsed.report,
+          .certificates = *parsed.certificates,
+          .chain = std::move(chain),
+          .trust = trust,
+          .leaf = std::move(leaf),
+          .crls = subject.evidence.crls,
+          .policy = policy,
+          .now = now};
+}
+
+}  // namespace
+}  // namespace internal
+
+Verdict verify(const Subject& subject, const policy::Policy& policy, base::Time now) {
+  VerdictBuilder verdict(now);
+
+  verdict.enter(Stage::parse);
+  const internal::ParseContext parsed{
+      .bytes = subject.evidence.report,
+      .report = evidence::sev_snp::parse_report(subject.evidence.report),
+      .certificates = endorsements::sev_snp::parse_certificates(subject.evidence.certificates)};
+  for (const auto* check : checks::parse_checks()) {
+    if (!verdict.run(*check, parsed)) return verdict.take();
+  }
+
+  verdict.enter(Stage::authenticate);
+  const auto claimed = internal::authenticate_context(parsed, subject, policy, now);
+  if (claimed.trust.emulated) verdict.emulated();
+  for (const auto* check : checks::authenticate_checks()) {
+    if (!verdict.run(*check, claimed)) return verdict.take();
+  }
+
+  verdict.enter(Stage::appraise);
+  // Every check of both stages passed, so there are a chain, a root that is trusted, and a leaf that was read.
+  const AuthenticReport report =
+      internal::Authenticator::admit(*parsed.report, claimed.leaf->product, claimed.trust.emulated);
+  const internal::AppraiseContext authentic{
+      .report = report,
+      .subject = subject,
+      .policy = policy,
+      .manifest = subject.manifest ? std::optional(evidence::decode_manifest(*subject.manifest)) : std::nullopt};
+  for (const auto* check : checks::appraise_checks()) (void)verdict.run(*check, authentic);
+  return verdict.take();
+}
+
+}  // namespace blindbox::verifier

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/attested_tls/client.h"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "blindbox/attested_tls/challenge.h"
+#include "blindbox/evidence/bundle.h"
+#include "blindbox/verifier/verify.h"
+
+namespace blindbox::attested_tls {
+namespace {
+
+using std::chrono::steady_clock;
+
+std::chrono::microseconds since(steady_clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start);
+}
+
+Nonce fresh_nonce() {
+  const Bytes random = base::random_bytes(kNonceSize);
+  Nonce nonce;
+  std::copy(random.begin(), random.end(), nonce.begin());
+  return nonce;
+}
+
+tl::unexpected<Error> not_a_blindbox(std::string detail) {
+  return base::fail(ErrorKind::protocol, "the server is not a BlindBox", std::move(detail),
+                    "the URL must name a \"blindbox serve\"");
+}
+
+// M1 out, M3 in. The request carries nothing but the nonce.
+net::Task<Result<evidence::Bundle>> exchange(net::TlsStream& stream, http::ResponseReader& reader, const Nonce& nonce,
+                                             net::Duration limit) {
+  const Bytes challenge = encode_challenge(nonce);
+  http::RequestHead head{"POST",
+                         std::string(kAttestationPath),
+                         {{"Host", "blindbox"}, {"Content-Type", std::string(kCbor)}},
+                         {http::Framing::Kind::length, challenge.size()}};
+  std::string text = http::write_head(head);
+  text += base::as_text(challenge);
+  stream.set_write_deadline(limit);
+  // A server that trickles its evidence is cut off as a whole, not from byte to byte.
+  net::Deadline overall(stream.executor(), [&stream] { stream.close(); });
+  overall.limit(limit);
+  overall.start();
+  const auto stalled = [&] {
+    return base::fail(ErrorKind::network, "the server sent no evidence within " + std::to_string(limit.count()) + " ms");
+  };
+  if (auto put = co_await stream.write(base::view(text)); !put) co_return base::pass_on(put);
+  auto answer = co_await reader.read_head(limit);
+  if (!answer && (overall.expired() || answer.error().what.find("timed out") != std::string::npos)) co_return stalled();
+  if (!answer && answer.error().kind == ErrorKind::network) co_return base::pass_on(answer);
+  if (!answer) co_return not_a_blindbox(answer.error().what);
+  if (!*answer) co_return not_a_blindbox("it closed the connection without an answer to the challenge");
+  if ((*answer)->status != 200 || http::find_field((*answer)->fields, "content-type") != kCbor) {
+    co_return not_a_blindbox("it answered the challenge with status " + std::to_string((*answer)->status));
+  }
+  auto body = co_await reader.read_whole_body(evidence::kBundleCap);
+  if (!body && overall.expired()) co_return stalled();
+  if (!body) co_return base::pass_on(body);
+  co_return evidence::decode_bundle(base::view(*body));
+}
+
+struct Judgement {
+  std::optional<verifier::Verdict> verdict;
+  Error error;  // when there is no verdict
+};
+
+// Nothing of the bundle is believed here: expected values come from this end's own TLS state.
+net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseReader& reader,
+                                         const policy::Policy& policy, base::Time now, net::Duration limit, Timings& timings) {
+  const Nonce nonce = fresh_nonce();
+  auto facts = session_facts(stream.native_handle(), End::client, nonce);
+  if (!facts) co_return Judgement{{}, facts.error()};
+  const auto asked = steady_clock::now();
+  auto bundle = co_await exchange(stream, reader, nonce, limit);
+  timings.evidence = since(asked);
+  if (!bundle) co_return Judgement{{}, bundle.error()};
+  const auto start = steady_clock::now();
+  const auto own = binder({nonce, facts->exporter, facts->spki_sha256, bundle->manifest, bundle->hpke, bundle->secondary});
+  const auto root = root_from_path(own, bundle->path);
+  verifier::Subject subject{bundle->primary, std::nullopt, false, ByteView(bundle->manifest)};
+  if (root) subject.expected_report_data = report_data(bundle->path.tree_size, *root);
+  Judgement judgement{verifier::verify(subject, policy, now), {}};
+  timings.verification = since(start);
+  co_return judgement;
+}
+
+}  // namespace
+
+AttestedConnection::AttestedConnection(std::unique_ptr<net::TlsStream> stream, std::unique_ptr<http::ResponseReader> reader,
+                                       verifier::Verdict verdict)
+    : stream_(std::move(stream)), reader_(std::move(reader)), verdict_(std::move(verdict)), judged_(steady_clock::now()) {}
+
+steady_clock::duration AttestedConnection::verdict_age() const { return steady_clock::now() - judged_; }
+
+net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& policy, base::Time now, const ClientLimits& limits) {
+  Timings timings;
+  auto judgement = co_await challenge_and_judge(*stream_, *reader_, policy, now, limits.evidence, timings);
+  if (judgement.verdict && judgement.verdict->accepted()) {
+    verdict_ = std::move(*judgement.verdict);
+    judged_ = steady_clock::now();
+    co_return Result<void>{};
+  }
+  stream_->close();
+  co_return tl::unexpected<Error>(judgement.verdict ? judgement.verdict->refusal() : judgement.error);
+}
+
+// The gate: the one place where an AttestedConnection is made.
+struct Connecting {
+  static std::unique_ptr<AttestedConnection> open(std::unique_ptr<net::TlsStream> stream,
+                                                  std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict) {
+    return std::unique_ptr<AttestedConnection>(
+        new AttestedConnection(std::move(stream), std::move(reader), std::move(verdict)));
+  }
+};
+
+net::Task<ConnectOutcome> connect(const net::HostPort& to, asio::ssl::context& context, const policy::Policy& policy,
+                                  base::Time now, const ClientLimits& limits) {
+  ConnectOutcome outcome{{}, base::fail(ErrorKind::internal, "not connected"), {}};
+  auto socket = co_await net::connect_tcp(to, limits.connect);
+  if (!socket) {
+    outcome.connection = base::pass_on(socket);
+    co_return outcome;
+  }
+  auto stream = std::make_unique<net::TlsStream>(std::move(*socket), context);
+  auto reader = std::make_unique<http::ResponseReader>(*stream);
+  stream->set_read_deadline(limits.handshake);
+  const auto start = steady_clock::now();
+  auto shaken = co_await stream->handshake(net::TlsStream::Role::client);
+  outcome.timings.handshake = since(start);
+  if (!shaken) {
+    outcome.connection = base::pass_on(shaken);
+    co_return outcome;
+  }
+  auto judgement = co_await challenge_and_judge(*stream, *reader, policy, now, limits.evidence, outcome.timings);
+  outcome.verdict = judgement.verdict;
+  if (!judgement.verdict) {
+    outcome.connection = tl::unexpected<Error>(judgement.error);
+  } else if (!judgement.verdict->accepted()) {
+    outcome.connection = tl::unexpected<Error>(judgement.verdict->refusal());
+  } else {
+    outcome.connection = Connecting::open(std::move(stream), std::move(reader), std::move(*judgement.verdict));
+    co_return outcome;
+  }
+  co_await stream->shut_down();
+  co_return outcome;
+}
+
+}  // namespace blindbox::attested_tls

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/http/server.h"
 
-#include <algorithm>
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <sys/socket.h>
 #include <thread>
 
 #include "blindbox/http/error_body.h"
 #include "blindbox/http/internal/answer.h"
 #include "blindbox/http/relay.h"
-#include "blindbox/net/internal/io.h"
 #include "blindbox/net/socket_stream.h"
 
 namespace blindbox::http {
@@ -20,14 +17,12 @@ namespace {
 
 using base::view;
 namespace asio = net::asio;
-using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
+constexpr std::size_t kConnections = 1024;
 
 }  // namespace
 
 struct internal::ServerState {
-  ServerState(const net::Executor& executor, Handler handle, ServerLimits bounds)
-      : acceptor(executor), handler(std::move(handle)), limits(bounds) {}
-  Acceptor acceptor;
+  ServerState(Handler handle, ServerLimits bounds) : handler(std::move(handle)), limits(bounds) {}
   Handler handler;
   ServerLimits limits;
   std::stop_source stopping;
@@ -117,8 +112,9 @@ net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::St
   co_return outcome.index() == 0 && std::get<0>(outcome);
 }
 
-net::Task<void> serve_connection(StatePtr state, net::Socket socket) {
+net::Task<void> serve_connection(StatePtr state, net::Socket socket, net::Session& session) {
   net::SocketStream stream(std::move(socket));
+  session.own(stream);
   stream.set_write_deadline(std::chrono::minutes(2));
   RequestReader reader(stream);
   while (!state->stopping.stop_requested()) {
@@ -132,28 +128,20 @@ net::Task<void> serve_connection(StatePtr state, net::Socket socket) {
   co_await stream.shut_down();
 }
 
-net::Task<void> accept_all(StatePtr state) {
-  while (state->acceptor.is_open()) {
-    auto [error, socket] = co_await state->acceptor.async_accept(net::internal::kAwait);
-    if (error == asio::error::operation_aborted || !state->acceptor.is_open()) co_return;
-    if (error) {  // out of descriptors, most likely: give the running ones time to end
-      asio::steady_timer pause(state->acceptor.get_executor(), std::chrono::milliseconds(50));
-      co_await pause.async_wait(net::internal::kAwait);
-      continue;
-    }
-    asio::co_spawn(state->acceptor.get_executor(), serve_connection(state, std::move(socket)), asio::detached);
-  }
+net::Acceptor adopt(const net::Executor& executor, int listening) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  (void)::getsockname(listening, reinterpret_cast<sockaddr*>(&address), &length);
+  return net::Acceptor(executor, asio::generic::stream_protocol(address.ss_family, 0), listening);
 }
 
 }  // namespace
 
 Server::Server(const net::Executor& executor, int listening, Handler handler, ServerLimits limits)
-    : state_(std::make_shared<internal::ServerState>(executor, std::move(handler), limits)) {
-  sockaddr address{};
-  socklen_t length = sizeof address;
-  (void)::getsockname(listening, &address, &length);
-  state_->acceptor.assign(asio::generic::stream_protocol(address.sa_family, 0), listening);
-}
+    : state_(std::make_shared<internal::ServerState>(std::move(handler), limits)),
+      sessions_(adopt(executor, listening), kConnections, [state = state_](net::Socket socket, net::Session& session) {
+        return serve_connection(state, std::move(socket), session);
+      }) {}
 
 Server::~Server() {
   stop();
@@ -161,12 +149,11 @@ Server::~Server() {
   state_->idle.wait(lock, [this] { return state_->running == 0; });
 }
 
-void Server::start() { asio::co_spawn(state_->acceptor.get_executor(), accept_all(state_), asio::detached); }
+void Server::start() { sessions_.start(); }
 
 void Server::stop() {
   state_->stopping.request_stop();
-  net::error_code ignored;
-  state_->acceptor.close(ignored);
+  sessions_.stop();
 }
 
 }  // namespace blindbox::http

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "blindbox/http/handler.h"
-#include "blindbox/net/asio.h"
+#include "blindbox/net/sessions.h"
 
 namespace blindbox::http {
 
@@ -33,6 +33,7 @@ class Server {
 
  private:
   std::shared_ptr<internal::ServerState> state_;
+  net::Sessions sessions_;
 };
 
 }  // namespace blindbox::http

@@ -3,6 +3,7 @@
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -101,14 +102,14 @@ Task<Result<Socket>> connect_unix(const std::string& path) {
   co_return Socket(std::move(socket));
 }
 
-Result<tcp::acceptor> listen_tcp(const Executor& executor, const HostPort& at) {
+Result<Acceptor> listen_tcp(const Executor& executor, const HostPort& at) {
   error_code error;
   const auto address = asio::ip::make_address(at.host == "localhost" ? "127.0.0.1" : at.host, error);
   if (error) return bad_address(at.text());
   const tcp::endpoint endpoint(address, at.port);
-  tcp::acceptor acceptor(executor);
+  Acceptor acceptor(executor);
   acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {

@@ -2,11 +2,11 @@
 // From an address to a connected or a listening socket.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <string>
 #include <string_view>
 
 #include "blindbox/net/asio.h"
+#include "blindbox/net/sessions.h"
 
 namespace blindbox::net {
 
@@ -27,6 +27,6 @@ Task<Result<Socket>> connect_tcp(const HostPort& to, Duration limit);
 Task<Result<Socket>> connect_unix(const std::string& path);
 
 // ErrorKind::io with a hint when the port is taken.
-[[nodiscard]] Result<asio::ip::tcp::acceptor> listen_tcp(const Executor& executor, const HostPort& at);
+[[nodiscard]] Result<Acceptor> listen_tcp(const Executor& executor, const HostPort& at);
 
 }  // namespace blindbox::net

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/gateway/gateway.h"
+
+#include <spdlog/spdlog.h>
+
+#include "blindbox/attested_tls/challenge.h"
+#include "blindbox/http/error_body.h"
+#include "blindbox/net/socket_stream.h"
+#include "blindbox/net/tls_stream.h"
+
+namespace blindbox::gateway {
+namespace {
+
+namespace asio = net::asio;
+using attested_tls::kAttestationPath;
+using http::Relayed;
+using http::RequestHead;
+using http::RequestReader;
+using net::Task;
+using net::TlsStream;
+
+bool is_challenge(const RequestHead& head) { return head.method == "POST" && head.target == kAttestationPath; }
+
+// What a load balancer may ask before any evidence: it holds no content and reaches nobody's data.
+bool is_health_probe(const RequestHead& head) { return head.method == "GET" && head.target == "/health"; }
+
+Task<bool> refuse(net::Stream& stream, std::string_view target, unsigned status, std::string_view type, const Error& error) {
+  (void)co_await http::write_response(stream, http::error_response(target, status, type, error), false);
+  co_return false;
+}
+
+}  // namespace
+
+struct Gateway::State {
+  State(attested_tls::Responder& answering, ConnectApplication connect, Limits bounds)
+      : responder(answering), application(std::move(connect)), limits(bounds) {}
+
+  attested_tls::Responder& responder;
+  ConnectApplication application;
+  Limits limits;
+  std::unique_ptr<asio::ssl::context> tls;
+  std::chrono::steady_clock::time_point key_made;
+  Stats stats;
+  std::unique_ptr<net::Sessions> sessions;
+
+  Result<void> renew_key() {
+    auto context = attested_tls::make_server_context(base::now());
+    if (!context) return base::pass_on(context);
+    tls = std::move(*context);  // sessions that run keep the old one alive
+    key_made = std::chrono::steady_clock::now();
+    return {};
+  }
+};
+
+namespace {
+
+// One client's connection: the requests on it, one after the other.
+template <typename State>
+class Connection {
+ public:
+  Connection(std::shared_ptr<State> state, net::Socket socket, net::Session& session)
+      : state_(std::move(state)), session_(session), stream_(std::move(socket), *state_->tls), reader_(stream_) {
+    session_.own(stream_);
+    ++state_->stats.connections;
+  }
+
+  Task<void> run() {
+    stream_.set_read_deadline(state_->limits.handshake);
+    stream_.set_write_deadline(state_->limits.relay.stall);
+    if (auto shaken = co_await stream_.handshake(TlsStream::Role::server); !shaken) {
+      spdlog::debug("gateway: {}", shaken.error().what);
+      co_return stream_.close();
+    }
+    while (!session_.draining() && co_await serve_one()) {
+    }
+    count_application_bytes();
+    co_await stream_.shut_down();
+  }
+
+ private:
+  Task<bool> serve_one() {
+    auto head = co_await reader_.read_head(attested_ ? state_->limits.idle : state_->limits.first_request);
+    if (!head && head.error().kind == ErrorKind::network) co_return false;
+    if (!head) co_return co_await refuse(stream_, "/", http::status_for(head.error()), "invalid_request_error", head.error());
+    if (!*head) co_return false;
+    session_.set_busy(true);
+    const bool more = co_await dispatch(**head);
+    session_.set_busy(false);
+    count_application_bytes();
+    co_return more;
+  }
+
+  Task<bool> dispatch(const RequestHead& head) {
+    if (is_challenge(head)) co_return co_await answer_challenge(head);
+    if (!attested_ && !is_health_probe(head)) {
+      const Error error{ErrorKind::protocol, "this connection has had no evidence yet", "",
+                        "connect with \"blindbox connect\", which verifies the server before it sends anything"};
+      co_return co_await refuse(stream_, head.target, 428, "attestation_required", error);
+    }
+    co_return co_await forward(head);
+  }
+
+  Task<bool> answer_challenge(const RequestHead& head) {
+    auto body = co_await reader_.read_whole_body(attested_tls::kChallengeSize);
+    if (!body) co_return co_await refuse(stream_, head.target, 400, "invalid_challenge", body.error());
+    auto bundle = co_await state_->responder.answer(stream_.native_handle(), base::view(*body));
+    if (!bundle) {
+      const bool theirs = bundle.error().kind == ErrorKind::malformed || bundle.error().kind == ErrorKind::protocol;
+      if (!theirs) spdlog::error("gateway: no evidence: {}", bundle.error().what);
+      co_return co_await refuse(stream_, head.target, theirs ? 400 : 503, "no_evidence", bundle.error());
+    }
+    attested_ = true;
+    ++state_->stats.challenges;
+    challenge_bytes_ += reader_.bytes_consumed() - consumed_before_;
+    http::Response response{200, std::string(attested_tls::kCbor), std::string(base::as_text(*bundle)), {}};
+    const auto put = co_await http::write_response(stream_, response, head.keep_alive);
+    consumed_before_ = reader_.bytes_consumed();
+    co_return put && head.keep_alive;
+  }
+
+  Task<bool> forward(const RequestHead& head) {
+    ++state_->stats.requests;
+    auto socket = co_await state_->application();
+    if (!socket) {
+      spdlog::error("gateway: {}", socket.error().what);
+      const Error error{ErrorKind::network, "the application does not answer", "", ""};
+      co_return co_await refuse(stream_, head.target, 502, "application_unavailable", error);
+    }
+    net::SocketStream upstream(std::move(*socket));
+    http::ResponseReader answers(upstream, state_->limits.relay.stall);
+    const auto relayed = co_await http::relay(head, reader_, stream_, answers, upstream, state_->limits.relay);
+    upstream.close();  // whatever the application still does for a client that is gone ends here
+    consumed_before_ = reader_.bytes_consumed();
+    if (relayed.end == Relayed::End::answered) co_return relayed.client_reusable;
+    if (relayed.answer_begun || relayed.error.kind == ErrorKind::cancelled) co_return false;
+    if (relayed.end == Relayed::End::client_gone) {
+      co_return co_await refuse(stream_, head.target, http::status_for(relayed.error), "invalid_request_error", relayed.error);
+    }
+    spdlog::error("gateway: the application failed: {}", relayed.error.what);
+    co_return co_await refuse(stream_, head.target, 502, "application_failed", relayed.error);
+  }
+
+  void count_application_bytes() {
+    const std::uint64_t now = reader_.bytes_received() - challenge_bytes_;
+    state_->stats.application_bytes += now - counted_;
+    counted_ = now;
+  }
+
+  std::shared_ptr<State> state_;
+  net::Session& session_;
+  TlsStream stream_;
+  RequestReader reader_;
+  bool attested_ = false;
+  std::uint64_t consumed_before_ = 0;   // when the message at hand began
+  std::uint64_t challenge_bytes_ = 0;
+  std::uint64_t counted_ = 0;
+};
+
+template <typename State>
+Task<void> run_connection(std::shared_ptr<State> state, net::Socket socket, net::Session& session) {
+  if (std::chrono::steady_clock::now() - state->key_made > state->limits.key_lifetime) {
+    if (auto renewed = state->renew_key(); !renewed) spdlog::error("gateway: {}", renewed.error().what);
+  }
+  const auto connection = std::make_unique<Connection<State>>(state, std::move(socket), session);
+  co_await connection->run();
+}
+
+}  // namespace
+
+Gateway::Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, ConnectApplication application, Limits limits)
+    : state_(std::make_shared<State>(responder, std::move(application), limits)) {
+  state_->sessions = std::make_unique<net::Sessions>(
+      std::move(acceptor), limits.connections,
+      [weak = std::weak_ptr(state_)](net::Socket socket, net::Session& session) -> Task<void> {
+        if (const auto state = weak.lock()) co_await run_connection(state, std::move(socket), session);
+      });
+}
+
+Gateway::~Gateway() { state_->sessions->stop(); }
+
+Result<void> Gateway::start() {
+  if (auto made = state_->renew_key(); !made) return made;
+  state_->sessions->start();
+  return {};
+}
+
+Task<void> Gateway::drain(net::Duration limit) { return state_->sessions->drain(limit); }
+
+std::uint16_t Gateway::port() const { return state_->sessions->port(); }
+
+Stats Gateway::stats() const { return state_->stats; }
+
+}  // namespace blindbox::gateway

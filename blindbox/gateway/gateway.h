@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Terminates attested TLS inside the enclave and relays requests to the application. It holds the keys and parses
+// nothing but TLS, HTTP and the challenge.
+#pragma once
+
+#include <functional>
+
+#include "blindbox/attested_tls/responder.h"
+#include "blindbox/http/relay.h"
+#include "blindbox/net/sessions.h"
+
+namespace blindbox::gateway {
+
+// A fresh connection to the application for each request, so that closing it cancels that request and no other.
+using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
+
+struct Limits {
+  std::size_t connections = 1024;
+  net::Duration handshake = std::chrono::seconds(10);
+  net::Duration first_request = std::chrono::seconds(30);  // after the handshake
+  net::Duration idle = std::chrono::minutes(15);           // a warm connection of an attested client
+  std::chrono::hours key_lifetime{24};
+  http::RelayLimits relay;
+};
+
+struct Stats {
+  std::uint64_t connections = 0;
+  std::uint64_t challenges = 0;         // answered with evidence
+  std::uint64_t requests = 0;           // relayed to the application
+  // Every byte that a client has sent inside TLS apart from challenges: what a client gave away.
+  std::uint64_t application_bytes = 0;
+};
+
+class Gateway {
+ public:
+  // responder outlives the gateway.
+  Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, ConnectApplication application, Limits limits);
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+  ~Gateway();
+
+  // Makes the TLS key and begins to accept.
+  [[nodiscard]] Result<void> start();
+  // Lets requests under way end within the limit.
+  net::Task<void> drain(net::Duration limit);
+  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace blindbox::gateway

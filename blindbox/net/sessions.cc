@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/net/sessions.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstring>
+#include <list>
+
+#include "blindbox/net/internal/io.h"
+
+namespace blindbox::net {
+struct Sessions::State {
+  State(Acceptor on, std::size_t most, RunSession what)
+      : acceptor(std::move(on)), limit(most), run(std::move(what)), emptied(acceptor.get_executor()) {}
+
+  struct One final : Session {
+    explicit One(const bool& drain) : draining_(drain) {}
+    void own(Stream& stream) override {
+      stream_ = &stream;
+      if (draining_ && !busy_) stream.close();
+    }
+    void set_busy(bool busy) override { busy_ = busy; }
+    [[nodiscard]] bool draining() const override { return draining_; }
+    Stream* stream_ = nullptr;
+    bool busy_ = false;
+    const bool& draining_;
+  };
+
+  Acceptor acceptor;
+  std::size_t limit;
+  RunSession run;
+  asio::steady_timer emptied;
+  std::list<One> sessions;
+  bool draining = false;
+
+  // Both take their share of the state: a coroutine may outlive whoever started it by a turn of the loop.
+  static Task<void> run_one(std::shared_ptr<State> self, Socket socket) {
+    const auto here = self->sessions.emplace(self->sessions.end(), self->draining);
+    co_await self->run(std::move(socket), *here);
+    self->sessions.erase(here);
+    if (self->sessions.empty()) self->emptied.cancel();
+  }
+
+  static Task<void> accept_all(std::shared_ptr<State> self) {
+    Acceptor& acceptor = self->acceptor;
+    while (acceptor.is_open()) {
+      auto [error, socket] = co_await acceptor.async_accept(internal::kAwait);
+      if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
+      if (error) {  // out of descriptors, most likely: give the open ones time to end
+        asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(50));
+        co_await pause.async_wait(internal::kAwait);
+        continue;
+      }
+      if (self->sessions.size() >= self->limit) continue;
+      asio::co_spawn(acceptor.get_executor(), run_one(self, std::move(socket)), asio::detached);
+    }
+  }
+
+  void close(bool busy_too) {
+    draining = true;
+    error_code ignored;
+    acceptor.close(ignored);
+    for (One& one : sessions) {
+      if (one.stream_ != nullptr && (busy_too || !one.busy_)) one.stream_->close();
+    }
+  }
+};
+
+Sessions::Sessions(Acceptor acceptor, std::size_t limit, RunSession run)
+    : state_(std::make_shared<State>(std::move(acceptor), limit, std::move(run))) {}
+
+Sessions::~Sessions() { stop(); }
+
+void Sessions::start() { asio::co_spawn(state_->acceptor.get_executor(), State::accept_all(state_), asio::detached); }
+
+Task<void> Sessions::drain(Duration limit) {
+  const auto state = state_;
+  state->close(false);
+  if (!state->sessions.empty()) {
+    state->emptied.expires_after(limit);
+    co_await state->emptied.async_wait(internal::kAwait);
+  }
+  state->close(true);
+}
+
+void Sessions::stop() { state_->close(true); }
+
+std::size_t Sessions::open() const { return state_->sessions.size(); }
+
+std::uint16_t Sessions::port() const {
+  error_code error;
+  const auto local = state_->acceptor.local_endpoint(error);
+  if (error) return 0;
+  asio::ip::tcp::endpoint tcp;
+  tcp.resize(local.size());
+  std::memcpy(tcp.data(), local.data(), local.size());
+  return tcp.port();
+}
+
+}  // namespace blindbox::net

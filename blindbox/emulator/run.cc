@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/emulator/run.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "blindbox/base/fd.h"
+#include "blindbox/emulator/fuse_guest.h"
+
+namespace blindbox::emulator {
+namespace {
+
+// SIGTERM and its like as something to poll for; the old mask comes back at the end.
+class Signals {
+ public:
+  Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    (void)::pthread_sigmask(SIG_BLOCK, &set, &before_);
+    fd_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  ~Signals() {
+    // What is pending has been obeyed; with the old mask it would end the process.
+    signalfd_siginfo seen{};
+    while (fd_ && ::read(fd_.get(), &seen, sizeof(seen)) > 0) {
+    }
+    (void)::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  sigset_t before_{};
+  base::Fd fd_;
+};
+
+void print_banner(const Options& options, const std::string& fingerprint) {
+  std::fprintf(stderr,
+               "\n  ****  EMULATED, NOT A TEE  ****\n"
+               "  Nothing that runs behind this device is protected from anybody.\n"
+               "  guest: %s on %s, report version %u\n"
+               "  fingerprint: %s\n"
+               "  A policy that says `unsafe: {trust_emulator: FINGERPRINT}` accepts it.\n\n",
+               std::string(evidence::sev_snp::product_name(options.guest.product)).c_str(), options.folder.c_str(),
+               options.guest.version, fingerprint.c_str());
+}
+
+}  // namespace
+
+Result<void> run_emulator(const Options& options) {
+  if (options.exit_with_parent) {
+    const pid_t parent = ::getppid();
+    (void)::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) return base::fail(ErrorKind::cancelled, "the process that started the emulator is gone");
+  }
+  const Signals signals;
+  if (signals.fd() < 0)
+    return base::fail(ErrorKind::io, std::string("cannot make a signalfd: ") + std::strerror(errno));
+  auto keys = options.key_folder.empty() ? generate_keys() : load_or_generate_keys(options.key_folder);
+  if (!keys) return base::pass_on(keys);
+  const auto processor = std::make_shared<SecurityProcessor>(std::move(*keys));
+  auto guest =
+      FuseGuest::mount(options.folder, std::make_shared<EmulatedDevice>(processor, options.guest, options.latency),
+                       {.unmount_when_killed = true});
+  if (!guest) return base::pass_on(guest);
+  print_banner(options, processor->fingerprint());
+  if (options.on_ready) options.on_ready(processor->fingerprint());
+  (*guest)->serve(signals.fd());
+  return {};
+}
+
+}  // namespace blindbox::emulator

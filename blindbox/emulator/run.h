@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The emulator as a program: mounts, says what it is, serves until it is told to stop.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "blindbox/emulator/guest.h"
+
+namespace blindbox::emulator {
+
+struct Options {
+  std::string folder;  // an empty folder; what a guest has appears there
+  Guest guest;
+  std::chrono::milliseconds latency{0};  // of a call to the processor; about 8 ms on real ones
+  std::string key_folder;                // load_or_generate_keys; empty: fresh keys, and another fingerprint each time
+  // Ends when the thread that started this process ends (PR_SET_PDEATHSIG): let the main thread start it.
+  bool exit_with_parent = false;
+  // Called once when the folder is mounted and served, with the fingerprint.
+  std::function<void(const std::string& fingerprint)> on_ready;
+};
+
+// Prints the banner and the fingerprint to stderr. Returns after SIGTERM, SIGINT, SIGHUP or an unmount from outside,
+// with nothing left mounted; killed outright, a helper unmounts. To be called from the main thread: it blocks those
+// signals for as long as it runs.
+[[nodiscard]] Result<void> run_emulator(const Options& options);
+
+}  // namespace blindbox::emulator

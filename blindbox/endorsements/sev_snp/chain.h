@@ -11,7 +11,7 @@
 namespace blindbox::endorsements::sev_snp {
 
 // More certificates than any platform hands out are refused before parsing.
-inline constexpr std::size_t kMaxCertificates = 16;
+inline constexpr std::size_t kMaxCertificates = 32;
 
 struct Chain {
   evidence::sev_snp::SigningKey kind{};  // vcek or vlek

@@ -44,14 +44,14 @@ bool on_path(const char* program) {
   }
 }
 
-Result<void> check_tools(bool needs_helper) {
+Result<void> check_tools() {
   const char* install = "install the packages fuse3 and, in a container, pass the device /dev/fuse";
   const base::Fd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (!fuse) {
     return base::fail(ErrorKind::platform, std::string("cannot open /dev/fuse: ") + std::strerror(errno),
                       "the emulator presents its device by FUSE", install);
   }
-  if (needs_helper && !on_path("fusermount3")) {
+  if (::geteuid() != 0 && !on_path("fusermount3")) {
     return base::fail(ErrorKind::platform, "there is no fusermount3 on the PATH", "the emulator mounts by it", install);
   }
   return {};
@@ -96,19 +96,16 @@ FuseGuest::~FuseGuest() = default;
 
 TsmFolder& FuseGuest::tsm() { return state_->served.tsm; }
 
-Result<std::unique_ptr<FuseGuest>> FuseGuest::mount(const std::string& folder, std::shared_ptr<Device> device,
-                                                    MountOptions options) {
+Result<std::unique_ptr<FuseGuest>> FuseGuest::mount(const std::string& folder, std::shared_ptr<Device> device) {
   if (auto good = check_folder(folder); !good) return base::pass_on(good);
-  const bool needs_helper = options.unmount_when_killed || ::geteuid() != 0;
-  if (auto good = check_tools(needs_helper); !good) return base::pass_on(good);
+  if (auto good = check_tools(); !good) return base::pass_on(good);
 
   fuse_set_log_func(keep_message);
   last_fuse_message.clear();
   auto state = std::make_unique<State>(std::move(device));
-  std::string settings = "fsname=blindbox-emulator,subtype=blindbox";
-  if (options.unmount_when_killed) settings += ",auto_unmount";
   fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
-  for (const char* one : {"blindbox", "-o", settings.c_str()}) fuse_opt_add_arg(&arguments, one);
+  for (const char* one : {"blindbox", "-o", "fsname=blindbox-emulator,subtype=blindbox"})
+    fuse_opt_add_arg(&arguments, one);
   state->fuse = fuse_new(&arguments, &internal::operations(), sizeof(fuse_operations), &state->served);
   fuse_opt_free_args(&arguments);
   state->mounted = state->fuse != nullptr && fuse_mount(state->fuse, folder.c_str()) == 0;

@@ -15,19 +15,10 @@ namespace blindbox::emulator {
 // One thread serves everything, in the order in which it comes: the processor behind it does no more either.
 class FuseGuest {
  public:
-  struct MountOptions {
-    // A helper (fusermount3) unmounts when this process dies, however it dies.
-    bool unmount_when_killed = false;
-  };
-
   // folder exists, is empty and is no mount point. ErrorKind::platform without /dev/fuse or fusermount3, ErrorKind::io
   // for a folder that does not do.
   [[nodiscard]] static Result<std::unique_ptr<FuseGuest>> mount(const std::string& folder,
-                                                                std::shared_ptr<Device> device, MountOptions options);
-  [[nodiscard]] static Result<std::unique_ptr<FuseGuest>> mount(const std::string& folder,
-                                                                std::shared_ptr<Device> device) {
-    return mount(folder, std::move(device), MountOptions());
-  }
+                                                                std::shared_ptr<Device> device);
   ~FuseGuest();  // unmounts
   FuseGuest(const FuseGuest&) = delete;
   FuseGuest& operator=(const FuseGuest&) = delete;

@@ -12,6 +12,7 @@
 
 #include "blindbox/base/fd.h"
 #include "blindbox/emulator/fuse_guest.h"
+#include "blindbox/emulator/internal/unmount_watchdog.h"
 
 namespace blindbox::emulator {
 namespace {
@@ -67,13 +68,15 @@ Result<void> run_emulator(const Options& options) {
   auto keys = options.key_folder.empty() ? generate_keys() : load_or_generate_keys(options.key_folder);
   if (!keys) return base::pass_on(keys);
   const auto processor = std::make_shared<SecurityProcessor>(std::move(*keys));
-  auto guest =
-      FuseGuest::mount(options.folder, std::make_shared<EmulatedDevice>(processor, options.guest, options.latency),
-                       {.unmount_when_killed = true});
+  const auto device = std::make_shared<EmulatedDevice>(processor, options.guest, options.latency);
+  auto guest = FuseGuest::mount(options.folder, device);
   if (!guest) return base::pass_on(guest);
+  auto watchdog = internal::UnmountWatchdog::start(options.folder);
+  if (!watchdog) return base::pass_on(watchdog);
   print_banner(options, processor->fingerprint());
   if (options.on_ready) options.on_ready(processor->fingerprint());
   (*guest)->serve(signals.fd());
+  guest->reset();  // unmounted first, then the watchdog goes
   return {};
 }
 

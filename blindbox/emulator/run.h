@@ -22,8 +22,8 @@ struct Options {
 };
 
 // Prints the banner and the fingerprint to stderr. Returns after SIGTERM, SIGINT, SIGHUP or an unmount from outside,
-// with nothing left mounted; killed outright, a helper unmounts. To be called from the main thread: it blocks those
-// signals for as long as it runs.
+// with nothing left mounted; killed outright, a child of one purpose unmounts. Call it from the main thread of a process
+// that has no other: it forks, and blocks those signals for as long as it runs.
 [[nodiscard]] Result<void> run_emulator(const Options& options);
 
 }  // namespace blindbox::emulator

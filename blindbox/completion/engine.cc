@@ -76,9 +76,8 @@ class Engine::State {
     fim.suffix = *request.suffix;
     fim.budget = info_.context_length - std::min(request.max_tokens, info_.context_length / 2);
     fim.bos = bos_;
-    auto prompt = build_fim_prompt(*info_.fim, fim, [this](std::string_view text) {
-      return tokenize_text(runner_.llama().vocab, text);
-    });
+    auto prompt = build_fim_prompt(
+        *info_.fim, fim, [this](std::string_view text) { return tokenize_text(runner_.llama().vocab, text); });
     if (!prompt) return base::pass_on(prompt);
     truncated = prompt->truncated;
     return std::move(prompt->tokens);
@@ -98,9 +97,9 @@ class Engine::State {
   }
 
   [[nodiscard]] tl::unexpected<Error> too_long(std::size_t tokens, const char* at_least) const {
-    return base::fail(ErrorKind::limit, "the prompt is longer than the model's context",
-                      at_least + std::to_string(tokens) + " tokens, the context has " +
-                          std::to_string(info_.context_length));
+    return base::fail(
+        ErrorKind::limit, "the prompt is longer than the model's context",
+        at_least + std::to_string(tokens) + " tokens, the context has " + std::to_string(info_.context_length));
   }
 
   ModelInfo info_;

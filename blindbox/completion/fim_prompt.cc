@@ -18,9 +18,9 @@ struct Spelling {
 
 // docs/models.md lists them. DeepSeek's "hole" stands where the suffix begins and its "end" where the middle does.
 constexpr std::array kSpellings = {
-    Spelling{"<fim-prefix>", "<fim-suffix>", "<fim-middle>", FimOrder::spm},         // SantaCoder
-    Spelling{"<fim_prefix>", "<fim_suffix>", "<fim_middle>", FimOrder::psm},         // StarCoder, Granite
-    Spelling{"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", FimOrder::psm},   // Qwen2.5-Coder
+    Spelling{"<fim-prefix>", "<fim-suffix>", "<fim-middle>", FimOrder::spm},        // SantaCoder
+    Spelling{"<fim_prefix>", "<fim_suffix>", "<fim_middle>", FimOrder::psm},        // StarCoder, Granite
+    Spelling{"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", FimOrder::psm},  // Qwen2.5-Coder
     Spelling{"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", FimOrder::psm},  // DeepSeek-Coder
 };
 

@@ -28,8 +28,7 @@ constexpr bool is_signed(std::uint32_t type) { return type == 1 || type == 3 || 
 constexpr bool is_float(std::uint32_t type) { return type == 6 || type == 12; }
 
 tl::unexpected<Error> bad(std::string what, std::string detail = {}) {
-  return base::fail(ErrorKind::model, "the model file is not a valid GGUF file: " + std::move(what),
-                    std::move(detail));
+  return base::fail(ErrorKind::model, "the model file is not a valid GGUF file: " + std::move(what), std::move(detail));
 }
 
 // Numbers of the file go into the message; text of the file only where it is short and plain.
@@ -57,7 +56,8 @@ class HeaderReader {
     }
     if (auto done = place_tensors(); !done) return base::pass_on(done);
     Bytes tokenizer;
-    for (const auto& [key, encoded] : tokenizer_pairs_) tokenizer.insert(tokenizer.end(), encoded.begin(), encoded.end());
+    for (const auto& [key, encoded] : tokenizer_pairs_)
+      tokenizer.insert(tokenizer.end(), encoded.begin(), encoded.end());
     out_.tokenizer_sha256 = base::sha256(tokenizer);
     return std::move(out_);
   }
@@ -162,9 +162,9 @@ class HeaderReader {
     std::uint64_t expected = 0;
     for (const GgufTensor& tensor : out_.tensors) {
       if (tensor.offset != expected) {
-        return bad("a tensor is not where the one before it ends",
-                   printable(tensor.name) + " at " + std::to_string(tensor.offset) + ", expected " +
-                       std::to_string(expected));
+        return bad(
+            "a tensor is not where the one before it ends",
+            printable(tensor.name) + " at " + std::to_string(tensor.offset) + ", expected " + std::to_string(expected));
       }
       if (tensor.bytes > file_.size() || out_.data_offset + expected + tensor.bytes > file_.size()) {
         return bad("it is cut off: a tensor ends behind the end of the file",

@@ -35,7 +35,7 @@ struct Gguf {
   // for two files exactly when they turn text into tokens by the same tables.
   base::Sha256 tokenizer_sha256{};
 
-  [[nodiscard]] std::string_view text(std::string_view key) const;              // empty where absent
+  [[nodiscard]] std::string_view text(std::string_view key) const;  // empty where absent
   [[nodiscard]] std::uint64_t number(std::string_view key, std::uint64_t otherwise) const;
 };
 

@@ -9,8 +9,8 @@
 namespace blindbox::completion {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::GgufWriter;
+using ::testing::HasSubstr;
 using testing::make_tiny_model;
 using testing::TinyModel;
 
@@ -61,7 +61,7 @@ TEST(Gguf, HugeCounts) {
   EXPECT_THAT(error_of(patched(8, ~std::uint64_t{0}, 8)), HasSubstr("tensors"));
   EXPECT_THAT(error_of(patched(8, 16385, 8)), HasSubstr("16385 tensors"));
   EXPECT_THAT(error_of(patched(16, ~std::uint64_t{0}, 8)), HasSubstr("key-value pairs"));
-  EXPECT_THAT(error_of(patched(24, std::uint64_t{1} << 62, 8)), HasSubstr("a key"));        // first key's length
+  EXPECT_THAT(error_of(patched(24, std::uint64_t{1} << 62, 8)), HasSubstr("a key"));  // first key's length
   const std::size_t tokens = find(make_tiny_model({}), "tokenizer.ggml.tokens") + 21 + 4 + 4;
   EXPECT_THAT(error_of(patched(tokens, std::uint64_t{1} << 61, 8)), HasSubstr("a value"));  // the array's length
   EXPECT_THAT(error_of(patched(tokens + 8, std::uint64_t{1} << 40, 8)), HasSubstr("a value"));
@@ -111,7 +111,8 @@ TEST(Gguf, DuplicatesAreRefused) {
 }
 
 TEST(Gguf, ArraysOfArraysAreRefused) {
-  Bytes pair = {std::byte{1}, {}, {}, {}, {}, {}, {}, {}, std::byte{'a'}, std::byte{9}, {}, {}, {}, std::byte{9}, {}, {}, {}};
+  Bytes pair = {std::byte{1}, {}, {}, {}, {},           {}, {}, {}, std::byte{'a'},
+                std::byte{9}, {}, {}, {}, std::byte{9}, {}, {}, {}};
   pair.resize(pair.size() + 8);
   GgufWriter out;
   out.raw_pair(pair);

@@ -11,16 +11,16 @@ namespace {
 constexpr std::array<std::string_view, 4> kArchitectures = {"starcoder", "starcoder2", "llama", "qwen2"};
 
 struct TensorType {
-  std::uint32_t id;       // enum ggml_type
-  std::uint64_t block;    // elements in a block
-  std::uint64_t bytes;    // bytes of a block
+  std::uint32_t id;     // enum ggml_type
+  std::uint64_t block;  // elements in a block
+  std::uint64_t bytes;  // bytes of a block
 };
 constexpr std::array kTensorTypes = {
-    TensorType{0, 1, 4},       TensorType{1, 1, 2},       TensorType{2, 32, 18},   // F32 F16 Q4_0
-    TensorType{3, 32, 20},     TensorType{6, 32, 22},     TensorType{7, 32, 24},   // Q4_1 Q5_0 Q5_1
-    TensorType{8, 32, 34},     TensorType{10, 256, 84},   TensorType{11, 256, 110},  // Q8_0 Q2_K Q3_K
-    TensorType{12, 256, 144},  TensorType{13, 256, 176},  TensorType{14, 256, 210},  // Q4_K Q5_K Q6_K
-    TensorType{20, 32, 18},    TensorType{23, 256, 136},  TensorType{30, 1, 2},      // IQ4_NL IQ4_XS BF16
+    TensorType{0, 1, 4},      TensorType{1, 1, 2},      TensorType{2, 32, 18},     // F32 F16 Q4_0
+    TensorType{3, 32, 20},    TensorType{6, 32, 22},    TensorType{7, 32, 24},     // Q4_1 Q5_0 Q5_1
+    TensorType{8, 32, 34},    TensorType{10, 256, 84},  TensorType{11, 256, 110},  // Q8_0 Q2_K Q3_K
+    TensorType{12, 256, 144}, TensorType{13, 256, 176}, TensorType{14, 256, 210},  // Q4_K Q5_K Q6_K
+    TensorType{20, 32, 18},   TensorType{23, 256, 136}, TensorType{30, 1, 2},      // IQ4_NL IQ4_XS BF16
 };
 constexpr std::uint64_t kMaxTensorElements = std::uint64_t{1} << 36;
 
@@ -35,9 +35,8 @@ struct Bound {
   std::uint64_t most;
 };
 constexpr std::array kBounds = {
-    Bound{"context_length", 16, 1U << 20},    Bound{"embedding_length", 8, 1U << 16},
-    Bound{"block_count", 1, 512},             Bound{"attention.head_count", 1, 1024},
-    Bound{"feed_forward_length", 1, 1U << 20},
+    Bound{"context_length", 16, 1U << 20},  Bound{"embedding_length", 8, 1U << 16},    Bound{"block_count", 1, 512},
+    Bound{"attention.head_count", 1, 1024}, Bound{"feed_forward_length", 1, 1U << 20},
 };
 
 Result<void> check_shape(const Gguf& gguf) {
@@ -78,9 +77,10 @@ Result<void> check_metadata(const Gguf& gguf) {
     for (const std::string_view name : kArchitectures) known += (known.empty() ? "" : ", ") + std::string(name);
     const bool plain = gguf.architecture.size() <= 40 && std::all_of(gguf.architecture.begin(), gguf.architecture.end(),
                                                                      [](char c) { return c > ' ' && c <= '~'; });
-    return refused("its architecture is not one of those that BlindBox loads",
-                   "found " + (plain ? "\"" + gguf.architecture + "\"" : "an unprintable name") + ", known are " + known,
-                   "docs/models.md tells how to convert SantaCoder");
+    return refused(
+        "its architecture is not one of those that BlindBox loads",
+        "found " + (plain ? "\"" + gguf.architecture + "\"" : "an unprintable name") + ", known are " + known,
+        "docs/models.md tells how to convert SantaCoder");
   }
   const std::uint64_t alignment = gguf.number("general.alignment", 32);
   if (alignment < 8 || alignment > 4096 || (alignment & (alignment - 1)) != 0) {

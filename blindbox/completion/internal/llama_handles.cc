@@ -43,7 +43,8 @@ class LogDuringLoad {
 };
 
 std::string printable(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return text.substr(0, 300);
 }
 
@@ -106,8 +107,8 @@ Result<Tokens> tokenize_once(const llama_vocab* vocab, std::string_view text) {
 
 bool is_marker(const llama_vocab* vocab, Token token) {
   const llama_token_attr attributes = llama_vocab_get_attr(vocab, token);
-  const bool fim = token == llama_vocab_fim_pre(vocab) || token == llama_vocab_fim_suf(vocab) ||
-                   token == llama_vocab_fim_mid(vocab);
+  const bool fim =
+      token == llama_vocab_fim_pre(vocab) || token == llama_vocab_fim_suf(vocab) || token == llama_vocab_fim_mid(vocab);
   return fim || llama_vocab_is_eog(vocab, token) ||
          (static_cast<unsigned>(attributes) & static_cast<unsigned>(LLAMA_TOKEN_ATTR_CONTROL)) != 0;
 }

@@ -22,7 +22,7 @@ TEST(TextStream, BrokenBytesBecomeReplacements) {
   TextStream text({});
   EXPECT_EQ(text.push("\xFF"), replacement);
   EXPECT_EQ(text.push("\x80"), replacement);
-  EXPECT_EQ(text.push("\xE2(") , replacement + "(");
+  EXPECT_EQ(text.push("\xE2("), replacement + "(");
   EXPECT_EQ(text.push("\xC3\xC3\xA4"), replacement + "\xC3\xA4");
   EXPECT_EQ(text.push("\xED\xA0\x80"), replacement + replacement + replacement);  // a surrogate
 }

@@ -41,9 +41,9 @@ struct TinyModel {
   std::uint32_t heads = 2;
   std::uint32_t layers = 2;
   std::uint32_t seed = 1;
-  bool hyphens = true;             // "<fim-prefix>", else "<fim_prefix>"; empty fim_type below for none
-  std::int32_t fim_type = 3;       // enum llama_token_type: 3 control, 4 user defined, 0: no such tokens at all
-  bool fim_keys = false;           // name them in the metadata as well
+  bool hyphens = true;        // "<fim-prefix>", else "<fim_prefix>"; empty fim_type below for none
+  std::int32_t fim_type = 3;  // enum llama_token_type: 3 control, 4 user defined, 0: no such tokens at all
+  bool fim_keys = false;      // name them in the metadata as well
 };
 
 // The model as a file's bytes. Token ids: bytes 0 to 255, then end of text, fim prefix, middle, suffix.

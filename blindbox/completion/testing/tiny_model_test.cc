@@ -89,7 +89,8 @@ void add_layer(GgufWriter& out, Weights& weights, const TinyModel& shape, const 
   const std::uint64_t width = shape.width;
   const std::uint64_t qkv = width + 2 * width / shape.heads;  // one key/value head
   const auto matrix = [&](const char* name, std::uint64_t in, std::uint64_t rows) {
-    out.tensor(block + name + ".weight", {in, rows}, weights.random(in * rows, 1.5F / std::sqrt(static_cast<float>(in))));
+    out.tensor(block + name + ".weight", {in, rows},
+               weights.random(in * rows, 1.5F / std::sqrt(static_cast<float>(in))));
     out.tensor(block + name + ".bias", {rows}, weights.random(rows, 0.02F));
   };
   const auto norm = [&](const char* name) {

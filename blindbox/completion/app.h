@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The application behind the HTTP server: routes a request, queues it for the engine, and answers in the protocol in
+// which it was asked.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "blindbox/completion/api.h"
+#include "blindbox/completion/engine.h"
+#include "blindbox/completion/turns.h"
+#include "blindbox/http/handler.h"
+
+namespace blindbox::completion {
+
+struct AppSettings {
+  std::size_t waiting = 64;  // requests in the queue; more are answered 503
+  std::chrono::milliseconds time_limit{
+      std::chrono::minutes(5)};  // for one generation, its wait in the queue not counted
+  // Whose request it is (Request::tenant). Where it is empty the API key decides, and all without one are one tenant.
+  std::function<std::string(const http::Request&)> tenant;
+};
+
+class App {
+ public:
+  explicit App(std::unique_ptr<Generator> generator, AppSettings settings = {});
+
+  [[nodiscard]] const ModelInfo& model() const { return generator_->info(); }
+
+  // Answers in any case, unless the client is gone. Safe to call from several threads.
+  void handle(const http::Request& request, http::ResponseSink& sink, std::stop_token stop);
+
+  // handle() as the server wants it; must not outlive this object.
+  [[nodiscard]] http::Handler handler();
+
+ private:
+  void complete(const http::Request& request, Result<ApiRequest> parsed, http::ResponseSink& sink,
+                const std::stop_token& stop);
+
+  std::unique_ptr<Generator> generator_;
+  AppSettings settings_;
+  Turns turns_;
+};
+
+}  // namespace blindbox::completion

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/completion/internal/fields.h"
+
+#include <set>
+
+namespace blindbox::completion {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 32;
+constexpr std::size_t kMaxWord = 1024;
+
+tl::unexpected<Error> malformed(std::string what) { return base::fail(ErrorKind::malformed, std::move(what)); }
+
+std::string quoted(const char* name) { return '"' + std::string(name) + '"'; }
+
+}  // namespace
+
+Result<Fields> Fields::parse(std::string_view text) {
+  std::string problem;
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
+    if (event == json::parse_event_t::key && !keys.empty() && !keys.back().insert(parsed.get<std::string>()).second) {
+      problem = "the request's JSON has a key twice";
+    }
+    if (depth > kMaxDepth) problem = "the request's JSON is nested too deeply";
+    return problem.empty();
+  };
+  Fields fields;
+  try {
+    fields.object_ = json::parse(text, watch, false);
+  } catch (const std::exception&) {
+    return malformed("the request is not valid JSON");
+  }
+  if (!problem.empty()) return malformed(problem);
+  if (fields.object_.is_discarded()) return malformed("the request is not valid JSON in UTF-8");
+  if (!fields.object_.is_object()) return malformed("the request is not a JSON object");
+  return fields;
+}
+
+const json& Fields::get(const char* name) const {
+  static const json nothing;
+  const auto found = object_.find(name);
+  return found == object_.end() ? nothing : *found;
+}
+
+bool Fields::has(const char* name) const { return !get(name).is_null(); }
+
+std::string Fields::text(const char* name) {
+  const json& value = get(name);
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_null()) refuse(quoted(name) + " must be a string");
+  return {};
+}
+
+std::string Fields::required_text(const char* name) {
+  if (!has(name)) refuse(quoted(name) + " is required");
+  return text(name);
+}
+
+std::int64_t Fields::whole(const char* name, std::int64_t otherwise, std::int64_t least, std::int64_t most) {
+  const json& value = get(name);
+  if (value.is_null()) return otherwise;
+  const std::string bounds = " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  // What does not fit into 64 bits with a sign is out of every bound of ours.
+  const bool fits = value.is_number_integer() &&
+                    (!value.is_number_unsigned() || value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most));
+  if (!fits || value.get<std::int64_t>() < least || value.get<std::int64_t>() > most) {
+    refuse(quoted(name) + bounds);
+    return otherwise;
+  }
+  return value.get<std::int64_t>();
+}
+
+double Fields::number(const char* name, double otherwise, double least, double most) {
+  const json& value = get(name);
+  if (value.is_null()) return otherwise;
+  const double number = value.is_number() ? value.get<double>() : least - 1;
+  if (number >= least && number <= most) return number;
+  refuse(quoted(name) + " must be a number from " + json(least).dump() + " to " + json(most).dump());
+  return otherwise;
+}
+
+bool Fields::flag(const char* name, bool otherwise) {
+  const json& value = get(name);
+  if (value.is_boolean()) return value.get<bool>();
+  if (!value.is_null()) refuse(quoted(name) + " must be true or false");
+  return otherwise;
+}
+
+std::vector<std::string> Fields::texts(const char* name, std::size_t most) {
+  const json& value = get(name);
+  if (value.is_null()) return {};
+  const json list = value.is_string() ? json::array({value}) : value;
+  std::vector<std::string> out;
+  bool good = list.is_array() && list.size() <= most;
+  for (std::size_t i = 0; good && i < list.size(); ++i) {
+    good = list[i].is_string() && !list[i].get_ref<const std::string&>().empty() &&
+           list[i].get_ref<const std::string&>().size() <= kMaxWord;
+    if (good) out.push_back(list[i].get<std::string>());
+  }
+  if (good) return out;
+  refuse(quoted(name) + " must be a string or at most " + std::to_string(most) +
+         " strings, none empty or longer than " + std::to_string(kMaxWord) + " bytes");
+  return {};
+}
+
+void Fields::refuse(std::string what) {
+  if (!error_) error_ = Error{ErrorKind::malformed, std::move(what), {}, {}};
+}
+
+Result<void> Fields::done() const {
+  if (error_) return tl::unexpected<Error>(*error_);
+  return {};
+}
+
+}  // namespace blindbox::completion

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/completion/internal/fields.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace blindbox::completion {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string problem_of(std::string_view text) {
+  const auto fields = Fields::parse(text);
+  return fields ? "none" : fields.error().what;
+}
+
+Fields parsed(std::string_view text) {
+  auto fields = Fields::parse(text);
+  EXPECT_TRUE(fields) << text;
+  return std::move(*fields);
+}
+
+TEST(Fields, OnlyAnObjectInValidJson) {
+  for (const char* text :
+       {"", "{", "[]", "1", "{\"a\":1}x", "{a:1}", "{\"a\":NaN}", "{\"a\":1e999}", "\xEF\xBB", "{\"a\":01}"}) {
+    EXPECT_NE(problem_of(text), "none") << text;
+  }
+  EXPECT_EQ(problem_of("{}"), "none");
+}
+
+TEST(Fields, InvalidUtf8IsRefused) {
+  EXPECT_THAT(problem_of("{\"a\":\"\xFF\"}"), HasSubstr("UTF-8"));
+  EXPECT_THAT(problem_of("{\"a\":\"\xED\xA0\x80\"}"), HasSubstr("UTF-8"));
+  EXPECT_NE(problem_of("{\"a\":\"\\ud800\"}"), "none");
+}
+
+TEST(Fields, DuplicateKeysAreRefusedAtAnyDepth) {
+  EXPECT_THAT(problem_of(R"({"a":1,"a":2})"), HasSubstr("twice"));
+  EXPECT_THAT(problem_of(R"({"a":[{"b":1,"b":1}]})"), HasSubstr("twice"));
+  EXPECT_EQ(problem_of(R"({"a":{"b":1},"c":{"b":1},"b":[{"b":1},{"b":2}]})"), "none");
+}
+
+TEST(Fields, DepthBombsAreRefused) {
+  const auto nested = [](int depth) {
+    return "{\"a\":" + std::string(static_cast<std::size_t>(depth), '[') +
+           std::string(static_cast<std::size_t>(depth), ']') + "}";
+  };
+  EXPECT_EQ(problem_of(nested(20)), "none");
+  EXPECT_THAT(problem_of(nested(40)), HasSubstr("deep"));
+  EXPECT_THAT(problem_of(nested(1'000'000)), HasSubstr("deep"));
+  EXPECT_NE(problem_of("{\"a\":" + std::string(1'000'000, '[')), "none");
+}
+
+TEST(Fields, TypesAndBounds) {
+  Fields fields = parsed(R"({"s":"x","i":5,"f":0.5,"b":true,"n":null,"big":18446744073709551615,"l":["a","b"]})");
+  EXPECT_EQ(fields.text("s"), "x");
+  EXPECT_EQ(fields.whole("i", 1, 0, 5), 5);
+  EXPECT_EQ(fields.number("f", 1, 0, 1), 0.5);
+  EXPECT_TRUE(fields.flag("b", false));
+  EXPECT_EQ(fields.text("n"), "");
+  EXPECT_EQ(fields.whole("absent", 7, 0, 9), 7);
+  EXPECT_THAT(fields.texts("l", 2), ElementsAre("a", "b"));
+  EXPECT_THAT(fields.texts("s", 2), ElementsAre("x"));
+  EXPECT_TRUE(fields.done());
+}
+
+TEST(Fields, TheFirstProblemIsTold) {
+  const auto problem = [](auto take) {
+    Fields fields =
+        parsed(R"({"s":"x","i":5,"f":0.5,"big":18446744073709551615,"l":["a",""],"m":-9223372036854775808})");
+    take(fields);
+    const auto done = fields.done();
+    return done ? std::string("none") : done.error().what;
+  };
+  EXPECT_EQ(problem([](Fields& f) {
+              f.text("i");
+              f.text("f");
+            }),
+            "\"i\" must be a string");
+  EXPECT_THAT(problem([](Fields& f) { f.whole("i", 0, 0, 4); }), HasSubstr("from 0 to 4"));
+  EXPECT_THAT(problem([](Fields& f) { f.whole("f", 0, 0, 4); }), HasSubstr("whole number"));
+  EXPECT_THAT(problem([](Fields& f) { f.whole("big", 0, 0, 1 << 20); }), HasSubstr("whole number"));
+  EXPECT_THAT(problem([](Fields& f) { f.whole("m", 0, -1, 1 << 20); }), HasSubstr("whole number"));
+  EXPECT_THAT(problem([](Fields& f) { f.number("i", 0, 0, 2); }), HasSubstr("from 0.0 to 2.0"));
+  EXPECT_THAT(problem([](Fields& f) { f.flag("s", false); }), HasSubstr("true or false"));
+  EXPECT_THAT(problem([](Fields& f) { f.texts("l", 4); }), HasSubstr("none empty"));
+  EXPECT_THAT(problem([](Fields& f) { f.required_text("absent"); }), HasSubstr("is required"));
+}
+
+}  // namespace
+}  // namespace blindbox::completion

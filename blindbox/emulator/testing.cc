@@ -9,7 +9,9 @@
 
 namespace blindbox::emulator {
 
-std::shared_ptr<SecurityProcessor> test_processor() {
+namespace {
+
+std::shared_ptr<SecurityProcessor> load_processor() {
   const char* chosen = std::getenv("BLINDBOX_TEST_KEYS");
   const std::string folder =
       chosen != nullptr
@@ -21,6 +23,13 @@ std::shared_ptr<SecurityProcessor> test_processor() {
     std::abort();
   }
   return std::make_shared<SecurityProcessor>(std::move(*keys));
+}
+
+}  // namespace
+
+std::shared_ptr<SecurityProcessor> test_processor() {
+  static const std::shared_ptr<SecurityProcessor> one = load_processor();
+  return one;
 }
 
 }  // namespace blindbox::emulator

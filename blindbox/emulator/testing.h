@@ -8,7 +8,7 @@
 
 namespace blindbox::emulator {
 
-// A processor over the keys in $BLINDBOX_TEST_KEYS, by default one folder per user below the temporary directory: each
+// The process's one processor, over the keys in $BLINDBOX_TEST_KEYS, by default one folder per user below the temporary directory: each
 // test is a process of its own, and RSA-4096 takes seconds. Aborts with the error where that fails.
 [[nodiscard]] std::shared_ptr<SecurityProcessor> test_processor();
 

@@ -156,14 +156,18 @@ int do_truncate(const char* path, off_t size, fuse_file_info*) {
   return size == 0 && (mode_of(node) & 0222) != 0 ? 0 : -EINVAL;
 }
 
-int do_ioctl(const char* path, unsigned int code, void*, fuse_file_info*, unsigned int flags, void* data) {
+int do_ioctl(const char* path, unsigned int code, void* at, fuse_file_info*, unsigned int flags, void* data) {
   const Node node = existing(path);
   if ((flags & FUSE_IOCTL_COMPAT) != 0 || data == nullptr) return -ENOTTY;
+  if (node.kind != Kind::sev_guest && node.kind != Kind::sev) return -ENOTTY;
   ProcessMemory memory(fuse_get_context()->pid);
   const std::span message(static_cast<std::byte*>(data), _IOC_SIZE(code));
-  if (node.kind == Kind::sev_guest) return sev_guest_ioctl(*served().device, code, message, memory);
-  if (node.kind == Kind::sev) return sev_ioctl_5x(*served().device, code, message, memory);
-  return -ENOTTY;
+  Device& device = *served().device;
+  const int result = node.kind == Kind::sev_guest ? sev_guest_ioctl(device, code, message, memory)
+                                                  : sev_ioctl_5x(device, code, message, memory);
+  // FUSE copies the structure back after a success alone; the drivers say there what went wrong.
+  if (result < 0) (void)memory.write(reinterpret_cast<std::uintptr_t>(at), message);
+  return result;
 }
 
 // Nothing here may be cached: a generation changes behind the kernel's back.

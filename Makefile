@@ -70,7 +70,6 @@ asan tsan:
 fuzz:
 	@tools/install-deps fuzz
 	@cmake --preset fuzz
-	@cmake --build build/fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-fuzz
 
 install:

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The appraise checks one by one: what passes, what fails, the boundary and the absent value. Whole verdicts, on real
+// and on emulated evidence, stand in tests/vectors.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/authenticator.h"
+
+namespace blindbox::verifier::checks {
+namespace {
+
+using evidence::sev_snp::Product;
+using evidence::sev_snp::Tcb;
+using evidence::sev_snp::UnverifiedReport;
+
+struct Setting {
+  UnverifiedReport report;
+  Product product = Product::milan;
+  policy::Policy policy;
+  evidence::Evidence evidence;
+  std::optional<ByteArray<64>> expected_report_data;
+  bool freshness_not_requested = false;
+  std::optional<Result<evidence::ServiceManifest>> manifest;
+};
+
+Outcome outcome(const AppraiseCheck& check, const Setting& setting) {
+  const AuthenticReport report = internal::Authenticator::admit(setting.report, setting.product, false);
+  const Subject subject{.evidence = setting.evidence,
+                        .expected_report_data = setting.expected_report_data,
+                        .freshness_not_requested = setting.freshness_not_requested,
+                        .manifest = std::nullopt};
+  const internal::Answer answer = check.judge(
+      {.report = report, .subject = subject, .policy = setting.policy, .manifest = setting.manifest});
+  EXPECT_FALSE(answer.expected.empty()) << check.id;
+  EXPECT_FALSE(answer.actual.empty()) << check.id;
+  return answer.outcome;
+}
+
+std::uint64_t milan(Tcb tcb) { return encode_tcb(tcb, Product::milan); }
+
+TEST(Vmpl, IsTheOneThatThePolicyNames) {
+  Setting s;
+  EXPECT_EQ(outcome(vmpl, s), Outcome::passed);
+  s.report.vmpl = 1;
+  EXPECT_EQ(outcome(vmpl, s), Outcome::failed);
+  s.policy.sev_snp.vmpl = 1;
+  EXPECT_EQ(outcome(vmpl, s), Outcome::passed);
+  s.policy.sev_snp.vmpl = s.report.vmpl = 3;
+  EXPECT_EQ(outcome(vmpl, s), Outcome::passed);
+  // A report that the host asked for, even where a policy made in code wants it.
+  s.policy.sev_snp.vmpl = s.report.vmpl = 4;
+  EXPECT_EQ(outcome(vmpl, s), Outcome::failed);
+}
+
+TEST(GuestPolicy, DebugAndMigrationAreRefusedByAnyPolicy) {
+  Setting s;
+  EXPECT_EQ(outcome(debug_disabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(migrate_ma_disabled, s), Outcome::passed);
+  s.report.policy = ~(std::uint64_t{1} << 19);
+  EXPECT_EQ(outcome(debug_disabled, s), Outcome::passed);
+  s.report.policy = ~(std::uint64_t{1} << 18);
+  EXPECT_EQ(outcome(migrate_ma_disabled, s), Outcome::passed);
+  s.report.policy = std::uint64_t{1} << 19;
+  EXPECT_EQ(outcome(debug_disabled, s), Outcome::failed);
+  s.report.policy = std::uint64_t{1} << 18;
+  EXPECT_EQ(outcome(migrate_ma_disabled, s), Outcome::failed);
+}
+
+TEST(GuestPolicy, SmtAndSocketsMatterWhereAsked) {
+  Setting s;
+  EXPECT_EQ(outcome(smt_disabled, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(single_socket, s), Outcome::not_requested);
+  s.policy.sev_snp.require_smt_disabled = s.policy.sev_snp.require_single_socket = true;
+  EXPECT_EQ(outcome(smt_disabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(single_socket, s), Outcome::failed);
+  s.report.policy = std::uint64_t{1} << 16 | std::uint64_t{1} << 20;
+  EXPECT_EQ(outcome(smt_disabled, s), Outcome::failed);
+  EXPECT_EQ(outcome(single_socket, s), Outcome::passed);
+}
+
+TEST(Product, IsOneThatThePolicyLists) {
+  Setting s;
+  EXPECT_EQ(outcome(product_allowed, s), Outcome::failed) << "an empty list accepts nothing";
+  s.policy.sev_snp.products[Product::genoa] = {};
+  EXPECT_EQ(outcome(product_allowed, s), Outcome::failed);
+  s.policy.sev_snp.products[Product::milan] = {};
+  EXPECT_EQ(outcome(product_allowed, s), Outcome::passed);
+}
+
+TEST(MinimumTcb, IsComparedPartByPart) {
+  const Tcb floor{.bootloader = 3, .tee = 2, .snp = 8, .microcode = 115};
+  struct Field {
+    const AppraiseCheck* check;
+    std::uint64_t UnverifiedReport::*raw;
+  };
+  for (const Field& field : {Field{&tcb_minimum, &UnverifiedReport::reported_tcb},
+                             Field{&tcb_launch, &UnverifiedReport::launch_tcb}}) {
+    Setting s;
+    s.report.*field.raw = milan(floor);
+    EXPECT_EQ(outcome(*field.check, s), Outcome::failed) << "no floor for the product";
+    s.policy.sev_snp.products[Product::milan] = floor;
+    EXPECT_EQ(outcome(*field.check, s), Outcome::passed);
+    for (auto part : {&Tcb::bootloader, &Tcb::tee, &Tcb::snp, &Tcb::microcode}) {
+      Tcb below{.bootloader = 255, .tee = 255, .snp = 255, .microcode = 255};
+      s.report.*field.raw = milan(below);
+      EXPECT_EQ(outcome(*field.check, s), Outcome::passed);
+      below.*part = static_cast<std::uint8_t>(floor.*part - 1);
+      s.report.*field.raw = milan(below);
+      EXPECT_EQ(outcome(*field.check, s), Outcome::failed);
+    }
+  }
+}
+
+TEST(MinimumTcb, ReadsTurinsLayoutOnTurin) {
+  Setting s;
+  s.product = Product::turin;
+  s.policy.sev_snp.products[Product::turin] = {.fmc = 2, .bootloader = 0, .tee = 0, .snp = 0, .microcode = 0};
+  s.report.reported_tcb = encode_tcb({.fmc = 2}, Product::turin);
+  EXPECT_EQ(outcome(tcb_minimum, s), Outcome::passed);
+  s.report.reported_tcb = encode_tcb({.fmc = 1, .bootloader = 9}, Product::turin);
+  EXPECT_EQ(outcome(tcb_minimum, s), Outcome::failed);
+}
+
+TEST(CommittedTcb, IsAtMostTheCurrentOne) {
+  Setting s;
+  EXPECT_EQ(outcome(tcb_committed, s), Outcome::passed);
+  s.report.current_tcb = milan({.snp = 8, .microcode = 0xD2});
+  s.report.committed_tcb = milan({.snp = 8, .microcode = 0x73});
+  EXPECT_EQ(outcome(tcb_committed, s), Outcome::passed) << "as on genuine hosts";
+  s.report.committed_tcb = milan({.snp = 9, .microcode = 0x73});
+  EXPECT_EQ(outcome(tcb_committed, s), Outcome::failed);
+  s.report.committed_tcb = s.report.current_tcb;
+  s.report.current_firmware = {.build = 9, .minor = 55, .major = 1};
+  s.report.committed_firmware = {.build = 10, .minor = 54, .major = 1};
+  EXPECT_EQ(outcome(tcb_committed, s), Outcome::passed);
+  s.report.committed_firmware = {.build = 10, .minor = 55, .major = 1};
+  EXPECT_EQ(outcome(tcb_committed, s), Outcome::failed);
+}
+
+TEST(ChipId, IsOneThatThePolicyLists) {
+  Setting s;
+  s.report.chip_id[0] = std::byte{1};
+  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::not_requested);
+  s.policy.sev_snp.chip_ids.emplace();
+  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::failed) << "an empty list accepts nothing";
+  s.policy.sev_snp.chip_ids = {{ByteArray<64>{}, s.report.chip_id}};
+  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::passed);
+  s.report.chip_id[63] = std::byte{1};
+  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::failed);
+  s.report.chip_id = {};
+  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::failed) << "zero is no chip";
+}
+
+TEST(ReportData, IsTheChannelsOrTheWaiverIsByName) {
+  Setting s;
+  s.report.report_data[63] = std::byte{1};
+  EXPECT_EQ(outcome(report_data, s), Outcome::failed) << "nothing expected";
+  s.freshness_not_requested = true;
+  EXPECT_EQ(outcome(report_data, s), Outcome::not_requested);
+  s.expected_report_data = ByteArray<64>{};
+  EXPECT_EQ(outcome(report_data, s), Outcome::failed) << "the waiver never outweighs an expectation";
+  s.expected_report_data = s.report.report_data;
+  EXPECT_EQ(outcome(report_data, s), Outcome::passed);
+  s.freshness_not_requested = false;
+  EXPECT_EQ(outcome(report_data, s), Outcome::passed);
+}
+
+TEST(Measurement, IsOneThatThePolicyLists) {
+  Setting s;
+  EXPECT_EQ(outcome(measurement, s), Outcome::failed) << "an empty list accepts nothing";
+  s.policy.sev_snp.measurements = {ByteArray<48>{std::byte{1}}, ByteArray<48>{std::byte{2}}};
+  EXPECT_EQ(outcome(measurement, s), Outcome::failed);
+  s.report.measurement[0] = std::byte{2};
+  EXPECT_EQ(outcome(measurement, s), Outcome::passed);
+  s.report.measurement[47] = std::byte{1};
+  EXPECT_EQ(outcome(measurement, s), Outcome::failed);
+}
+
+TEST(HostData, IsOneThatThePolicyLists) {
+  Setting s;
+  EXPECT_EQ(outcome(host_data, s), Outcome::not_requested);
+  s.policy.sev_snp.host_data.emplace();
+  EXPECT_EQ(outcome(host_data, s), Outcome::failed) << "an empty list accepts nothing";
+  s.policy.sev_snp.host_data->push_back({});
+  EXPECT_EQ(outcome(host_data, s), Outcome::passed);
+  s.report.host_data[31] = std::byte{1};
+  EXPECT_EQ(outcome(host_data, s), Outcome::failed);
+}
+
+TEST(UvmEndorsement, IsNeverCountedAsAPass) {
+  Setting s;
+  EXPECT_EQ(outcome(uvm_endorsement, s), Outcome::not_requested);
+  s.evidence.uvm_endorsement = Bytes(7);
+  EXPECT_EQ(outcome(uvm_endorsement, s), Outcome::not_requested);
+}
+
+// The three checks of single values behave alike.
+TEST(Manifest, ValuesAreAmongThePolicys) {
+  struct Value {
+    const AppraiseCheck* check;
+    void (*expect_nothing)(policy::ManifestPolicy&);  // a list that is present and empty
+    void (*expect_default)(policy::ManifestPolicy&);
+    void (*change)(evidence::ServiceManifest&);
+  };
+  const Value values[] = {
+      {&manifest_model, [](auto& p) { p.model_sha256.emplace(); }, [](auto& p) { p.model_sha256 = {{base::Sha256{}}}; },
+       [](auto& m) { m.model.sha256[31] = std::byte{1}; }},
+      {&manifest_software, [](auto& p) { p.software_versions.emplace(); },
+       [](auto& p) { p.software_versions = {{"other", "1.0"}}; }, [](auto& m) { m.software.version = "1.0.1"; }},
+      {&manifest_isolation, [](auto& p) { p.isolation_postures.emplace(); },
+       [](auto& p) { p.isolation_postures = {{"vm"}}; }, [](auto& m) { m.isolation.posture = "none"; }}};
+  for (const Value& value : values) {
+    Setting s;
+    EXPECT_EQ(outcome(*value.check, s), Outcome::not_requested);
+    value.expect_default(s.policy.manifest);
+    EXPECT_EQ(outcome(*value.check, s), Outcome::failed) << "no manifest";
+    s.manifest = base::fail(ErrorKind::malformed, "broken");
+    EXPECT_EQ(outcome(*value.check, s), Outcome::failed) << "a broken manifest";
+    evidence::ServiceManifest manifest;
+    manifest.software.version = "1.0";
+    manifest.isolation.posture = "vm";
+    s.manifest = manifest;
+    EXPECT_EQ(outcome(*value.check, s), Outcome::passed);
+    value.change(manifest);
+    s.manifest = manifest;
+    EXPECT_EQ(outcome(*value.check, s), Outcome::failed);
+    value.expect_nothing(s.policy.manifest);
+    EXPECT_EQ(outcome(*value.check, s), Outcome::failed) << "an empty list accepts nothing";
+    s.policy.manifest = {};
+    EXPECT_EQ(outcome(*value.check, s), Outcome::not_requested);
+  }
+}
+
+TEST(Manifest, ABrokenOneFailsEvenWhereNothingIsAsked) {
+  Setting s;
+  EXPECT_EQ(outcome(manifest_format, s), Outcome::not_requested);
+  s.manifest = base::fail(ErrorKind::malformed, "broken");
+  EXPECT_EQ(outcome(manifest_format, s), Outcome::failed);
+  s.manifest = evidence::ServiceManifest{};
+  EXPECT_EQ(outcome(manifest_format, s), Outcome::passed);
+}
+
+}  // namespace
+}  // namespace blindbox::verifier::checks

@@ -110,12 +110,12 @@ App::App(std::unique_ptr<Generator> generator, AppSettings settings)
 }
 
 http::Handler App::handler() {
-  return [this](const http::Request& request, http::ResponseSink& sink, std::stop_token stop) {
-    handle(request, sink, std::move(stop));
+  return [this](const http::Request& request, http::ResponseSink& sink, const std::stop_token& stop) {
+    handle(request, sink, stop);
   };
 }
 
-void App::handle(const http::Request& request, http::ResponseSink& sink, std::stop_token stop) {
+void App::handle(const http::Request& request, http::ResponseSink& sink, const std::stop_token& stop) {
   const std::string_view path = std::string_view(request.target).substr(0, request.target.find('?'));
   const auto route = std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& row) { return row.path == path; });
   if (route == kRoutes.end()) {

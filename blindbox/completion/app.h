@@ -30,7 +30,7 @@ class App {
   [[nodiscard]] const ModelInfo& model() const { return generator_->info(); }
 
   // Answers in any case, unless the client is gone. Safe to call from several threads.
-  void handle(const http::Request& request, http::ResponseSink& sink, std::stop_token stop);
+  void handle(const http::Request& request, http::ResponseSink& sink, const std::stop_token& stop);
 
   // handle() as the server wants it; must not outlive this object.
   [[nodiscard]] http::Handler handler();

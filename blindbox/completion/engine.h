@@ -20,7 +20,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 struct ModelSource {
   std::string path;
   std::optional<base::Sha256> expected_sha256;  // refused before it is parsed where it differs
-  unsigned threads = 0;                         // 0: one less than the machine has, at least one
+  unsigned threads = 0;                         // 0: one less than the machine has; one for small models
   unsigned context = 0;                         // tokens; 0: as trained, at most 8192
   unsigned batch = 128;                         // tokens of a prompt that are read in one step
 };

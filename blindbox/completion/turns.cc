@@ -5,7 +5,7 @@
 
 namespace blindbox::completion {
 
-Result<Turns::Turn> Turns::wait(std::stop_token stop) {
+Result<Turns::Turn> Turns::wait(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   if (line_.size() > waiting_) {
     return base::fail(ErrorKind::limit, "too many requests are waiting",

@@ -39,7 +39,7 @@ class Turns {
 
   // Waits for the caller's turn. ErrorKind::limit, at once, where too many wait; ErrorKind::cancelled when stop is
   // requested first, and the place in the queue is given up.
-  [[nodiscard]] Result<Turn> wait(std::stop_token stop);
+  [[nodiscard]] Result<Turn> wait(const std::stop_token& stop);
 
   // How many wait or have their turn.
   [[nodiscard]] std::size_t length() const;

@@ -42,15 +42,19 @@ class LogDuringLoad {
   }
 };
 
+constexpr std::size_t kSmallModel = std::size_t{64} << 20;
+
 std::string printable(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return text.substr(0, 300);
 }
 
-unsigned thread_count(unsigned wanted) {
+unsigned thread_count(unsigned wanted, std::size_t model_bytes) {
   const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
   if (wanted != 0) return std::min(wanted, 4 * cores);
+  // A step of a small model is over before a second thread has come: alone it makes thousands of tokens a second.
+  if (model_bytes < kSmallModel) return 1;
   // A busy neighbour (TLS, the proxy) costs more than the core that ggml's barriers wait for.
   return std::max(cores - 1, 1U);
 }
@@ -75,7 +79,7 @@ Result<Llama> load(const ModelFile& file, const ModelSource& source, unsigned co
   if (!llama.model) return failed("the model file cannot be loaded");
   llama.vocab = llama_model_get_vocab(llama.model.get());
 
-  const unsigned threads = thread_count(source.threads);
+  const unsigned threads = thread_count(source.threads, file.bytes().size());
   llama_context_params params = llama_context_default_params();
   params.n_ctx = context_length;
   params.n_batch = params.n_ubatch = std::clamp(source.batch, 1U, 2048U);

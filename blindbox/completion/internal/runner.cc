@@ -93,7 +93,7 @@ Runner::Step Runner::decode(Tokens tokens) {
     return Step::done;
   }
   const llama_pos last = llama_memory_seq_pos_max(llama_get_memory(context), 0);
-  if (status != 2 || static_cast<std::size_t>(last + 1) != cached_.size()) forget();
+  if (status != 2 || last + 1 != static_cast<llama_pos>(cached_.size())) forget();
   return status == 2 ? Step::stopped : Step::failed;
 }
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/ip/address.hpp>
+
+#include "blindbox/proxy/proxy.h"
+#include "blindbox/verifier/report_text.h"
+#include "command.h"
+
+namespace blindbox::apps {
+namespace {
+
+struct Options {
+  std::string url;
+  std::string policy;
+  std::string listen = "127.0.0.1:8765";
+};
+
+Result<net::HostPort> loopback_only(const std::string& text) {
+  auto at = net::parse_host_port(text);
+  if (!at) return at;
+  net::error_code error;
+  const auto address = boost::asio::ip::make_address(at->host, error);
+  if (at->host != "localhost" && (error || !address.is_loopback())) {
+    return base::fail(ErrorKind::usage, "the proxy listens on loopback only: " + text, "",
+                      "requests reach it in clear, so no other machine may: use 127.0.0.1, [::1] or localhost");
+  }
+  return at;
+}
+
+std::string cost(const attested_tls::Timings& timings) {
+  const auto ms = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; };
+  return fmt::format("TLS handshake {:.1f} ms, evidence {:.1f} ms, verification {:.1f} ms", ms(timings.handshake),
+                     ms(timings.evidence), ms(timings.verification));
+}
+
+void log_attempt(const attested_tls::ConnectOutcome& outcome) {
+  if (outcome.connection) {
+    const bool emulated = outcome.verdict && outcome.verdict->emulated();
+    spdlog::debug("connected: {}{}", cost(outcome.timings), emulated ? "; EMULATED, NOT A TEE" : "");
+  } else {
+    spdlog::error("no connection: {}", outcome.connection.error().what);
+  }
+}
+
+// The first connection is made at start: a person sees the verdict before any editor sends anything.
+net::Task<Result<proxy::Connection>> first_connection(proxy::Pool& pool) { co_return co_await pool.take(); }
+
+int connect(const Options& options) {
+  auto server = net::parse_url(options.url, "https", 443);
+  auto at = loopback_only(options.listen);
+  if (!server || !at) return report(server ? at.error() : server.error());
+  auto policy = load_policy(options.policy);
+  if (!policy) return report(policy.error());
+  boost::asio::io_context io;
+  auto acceptor = net::listen_tcp(io.get_executor(), *at);
+  if (!acceptor) return report(acceptor.error());
+
+  bool first = true;
+  proxy::PoolOptions pool_options;
+  pool_options.server = *server;
+  pool_options.policy = std::move(*policy);
+  auto pool = proxy::Pool::make(std::move(pool_options), [&first](const attested_tls::ConnectOutcome& outcome) {
+    if (!std::exchange(first, false)) return log_attempt(outcome);
+    if (outcome.verdict) fmt::print("{}\n", verifier::render_table(*outcome.verdict, is_terminal(stdout)));
+    if (outcome.connection) fmt::print("{}\n", cost(outcome.timings));
+    std::fflush(stdout);
+  });
+  if (!pool) return report(pool.error());
+  auto connection = run(io, first_connection(**pool));
+  if (!connection) return report(connection.error());
+  (*pool)->give_back(std::move(*connection));
+
+  proxy::Proxy proxy(std::move(*acceptor), *pool, {});
+  proxy.start();
+  fmt::print("ready: point editors at http://{}\n", net::HostPort{at->host, proxy.port()}.text());
+  std::fflush(stdout);
+  run_until_signal(io, [&proxy] { return proxy.drain(std::chrono::seconds(10)); });
+  return 0;
+}
+
+}  // namespace
+
+void add_connect(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* const command = app.add_subcommand(
+      "connect", "the proxy on your machine: plain HTTP on loopback in, attested TLS out; nothing of a request\n"
+                 "leaves before the server's evidence is accepted");
+  command->add_option("URL", options->url, "the server, https://host:port")->required();
+  command->add_option("--policy", options->policy, "what to accept (policy.yml)")->type_name("FILE")->required();
+  command->add_option("--listen", options->listen, "where editors connect; port 0 takes a free one")
+      ->type_name("ADDR:PORT")->capture_default_str();
+  command->callback([options, &action] { action = [options] { return connect(*options); }; });
+}
+
+}  // namespace blindbox::apps

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "blindbox/base/bytes.h"
+
+namespace blindbox::apps {
+namespace {
+
+using base::Fd;
+using nlohmann::json;
+
+constexpr std::size_t kReadyCap = 64 * 1024;
+
+tl::unexpected<Error> io_failure(const std::string& what) {
+  return base::fail(ErrorKind::io, what + ": " + std::strerror(errno));
+}
+
+Result<std::string> private_folder() {
+  const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
+  std::string folder = std::string(runtime != nullptr && *runtime != '\0' ? runtime : "/tmp") + "/blindbox-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) return io_failure("cannot make a private folder " + folder);
+  return folder;
+}
+
+Result<Fd> listen_unix(const std::string& path) {
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return base::fail(ErrorKind::io, "the path of the engine's socket is too long: " + path);
+  std::copy(path.begin(), path.end(), std::begin(address.sun_path));
+  if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), 128) != 0) {
+    return io_failure("cannot listen on " + path);
+  }
+  return socket;
+}
+
+std::vector<std::string> engine_arguments(const EngineOptions& options) {
+  std::vector<std::string> arguments = {"blindbox", "engine", "--model", options.model, "--parent", std::to_string(::getpid())};
+  if (!options.model_sha256.empty()) arguments.insert(arguments.end(), {"--model-sha256", options.model_sha256});
+  if (options.threads != 0) arguments.insert(arguments.end(), {"--threads", std::to_string(options.threads)});
+  return arguments;
+}
+
+Result<pid_t> spawn(const std::vector<std::string>& arguments, int listening, int ready) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  // Above the targets first, so that neither dup2 overwrites what the other still needs.
+  posix_spawn_file_actions_adddup2(&actions, listening, 20);
+  posix_spawn_file_actions_adddup2(&actions, ready, 21);
+  posix_spawn_file_actions_adddup2(&actions, 20, kEngineListenFd);
+  posix_spawn_file_actions_adddup2(&actions, 21, kEngineReadyFd);
+  posix_spawn_file_actions_addclosefrom_np(&actions, kEngineReadyFd + 1);
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return base::fail(ErrorKind::internal, std::string("cannot start the engine: ") + std::strerror(error));
+  return pid;
+}
+
+// The child's one line, or what there is of it when it ends.
+std::string read_line(int fd, const std::function<void()>& while_waiting) {
+  std::string line;
+  std::array<char, 4096> piece{};
+  while (line.find('\n') == std::string::npos && line.size() < kReadyCap) {
+    pollfd waiting{fd, POLLIN, 0};
+    if (::poll(&waiting, 1, 100) == 0) {
+      while_waiting();
+      continue;
+    }
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    line.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  return line;
+}
+
+Error error_of(const json& error) {
+  const auto kind = error.value("kind", static_cast<int>(ErrorKind::internal));
+  return {static_cast<ErrorKind>(kind), error.value("what", ""), error.value("detail", ""), error.value("hint", "")};
+}
+
+Result<base::Sha256> digest_of(const json& value) {
+  auto bytes = base::from_hex(value.get<std::string>());
+  base::Sha256 digest{};
+  if (!bytes || bytes->size() != digest.size()) return base::fail(ErrorKind::internal, "the engine's report has no digest");
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
+}
+
+Result<evidence::ServiceManifest::Model> parse_ready(const std::string& line) {
+  try {
+    const json report = json::parse(line);
+    if (report.contains("error")) return tl::unexpected<Error>(error_of(report.at("error")));
+    auto sha256 = digest_of(report.at("sha256"));
+    auto tokenizer = digest_of(report.at("tokenizer_sha256"));
+    if (!sha256 || !tokenizer) return base::pass_on(!sha256 ? sha256 : tokenizer);
+    return evidence::ServiceManifest::Model{report.at("id").get<std::string>(), *sha256, *tokenizer};
+  } catch (const json::exception&) {
+    return base::fail(ErrorKind::internal, "the engine ended before it was ready", "",
+                      "its last messages are above; is there memory enough for the model?");
+  }
+}
+
+}  // namespace
+
+std::string engine_ready_line(const evidence::ServiceManifest::Model& model) {
+  const json line = {{"id", model.id}, {"sha256", base::to_hex(model.sha256)}, {"tokenizer_sha256", base::to_hex(model.tokenizer_sha256)}};
+  return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::string engine_error_line(const Error& error) {
+  const json line = {{"error", {{"kind", static_cast<int>(error.kind)}, {"what", error.what}, {"detail", error.detail}, {"hint", error.hint}}}};
+  return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const std::function<void()>& while_waiting) {
+  EngineProcess engine;
+  auto folder = private_folder();
+  if (!folder) return base::pass_on(folder);
+  engine.folder_ = *folder;
+  engine.socket_path_ = *folder + "/engine.sock";
+  auto listening = listen_unix(engine.socket_path_);
+  if (!listening) return base::pass_on(listening);
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return io_failure("cannot make a pipe");
+  const Fd reading(pipe[0]);
+  Fd writing(pipe[1]);
+  auto pid = spawn(engine_arguments(options), listening->get(), writing.get());
+  if (!pid) return base::pass_on(pid);
+  engine.pid_ = *pid;
+  writing.reset();
+  auto model = parse_ready(read_line(reading.get(), while_waiting));
+  if (!model) return base::pass_on(model);
+  engine.model_ = std::move(*model);
+  return engine;
+}
+
+EngineProcess::EngineProcess(EngineProcess&& other) noexcept
+    : folder_(std::exchange(other.folder_, {})),
+      socket_path_(std::move(other.socket_path_)),
+      pid_(std::exchange(other.pid_, -1)),
+      model_(std::move(other.model_)) {}
+
+EngineProcess::~EngineProcess() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGTERM);
+    for (int tries = 0; tries < 50 && ::waitpid(pid_, nullptr, WNOHANG) == 0; ++tries) ::poll(nullptr, 0, 20);
+    if (::kill(pid_, SIGKILL) == 0) (void)::waitpid(pid_, nullptr, 0);
+  }
+  if (!folder_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+}
+
+bool EngineProcess::ended(std::string& how) {
+  int status = 0;
+  if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return false;
+  pid_ = -1;
+  how = WIFSIGNALED(status) ? std::string("signal ") + ::strsignal(WTERMSIG(status))
+                            : "exit status " + std::to_string(WEXITSTATUS(status));
+  return true;
+}
+
+}  // namespace blindbox::apps

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine as a process of its own, beside the gateway: what parses the model never shares memory with the keys.
+// The two speak HTTP over a Unix socket in a folder that only this user can enter; the child reports once, over a pipe,
+// that it is ready or why it is not.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "blindbox/base/fd.h"
+#include "blindbox/base/result.h"
+#include "blindbox/evidence/manifest.h"
+
+namespace blindbox::apps {
+
+struct EngineOptions {
+  std::string model;
+  std::string model_sha256;  // hexadecimal; empty: not compared
+  unsigned threads = 0;      // 0: the engine's choice
+};
+
+// The descriptors that the child finds.
+inline constexpr int kEngineListenFd = 3;
+inline constexpr int kEngineReadyFd = 4;
+
+// One line of JSON on the pipe.
+[[nodiscard]] std::string engine_ready_line(const evidence::ServiceManifest::Model& model);
+[[nodiscard]] std::string engine_error_line(const Error& error);
+
+class EngineProcess {
+ public:
+  // Starts the child and waits until the model is loaded; while_waiting is called about ten times a second. The error
+  // is the child's own.
+  [[nodiscard]] static Result<EngineProcess> start(const EngineOptions& options, const std::function<void()>& while_waiting);
+  EngineProcess(EngineProcess&&) noexcept;
+  EngineProcess& operator=(EngineProcess&&) = delete;
+  // Ends the child and removes the socket.
+  ~EngineProcess();
+
+  [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
+  [[nodiscard]] const evidence::ServiceManifest::Model& model() const { return model_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // True once, when the child has ended; how says by which status or signal.
+  [[nodiscard]] bool ended(std::string& how);
+
+ private:
+  EngineProcess() = default;
+  std::string folder_;
+  std::string socket_path_;
+  pid_t pid_ = -1;
+  evidence::ServiceManifest::Model model_;
+};
+
+}  // namespace blindbox::apps

@@ -35,12 +35,24 @@ struct Sessions::State {
   std::list<One> sessions;
   bool draining = false;
 
+  // Leaves the list however its coroutine ends: by an exception, or with the loop that it waited on.
+  struct Entry {
+    explicit Entry(std::shared_ptr<State> of)
+        : state(std::move(of)), here(state->sessions.emplace(state->sessions.end(), state->draining)) {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry() {
+      state->sessions.erase(here);
+      if (state->sessions.empty()) state->emptied.cancel();
+    }
+    std::shared_ptr<State> state;
+    std::list<One>::iterator here;
+  };
+
   // Both take their share of the state: a coroutine may outlive whoever started it by a turn of the loop.
   static Task<void> run_one(std::shared_ptr<State> self, Socket socket) {
-    const auto here = self->sessions.emplace(self->sessions.end(), self->draining);
-    co_await self->run(std::move(socket), *here);
-    self->sessions.erase(here);
-    if (self->sessions.empty()) self->emptied.cancel();
+    const Entry entry(self);
+    co_await self->run(std::move(socket), *entry.here);
   }
 
   static Task<void> accept_all(std::shared_ptr<State> self) {

@@ -26,10 +26,11 @@ Task<Result<std::size_t>> SocketStream::read_some(std::span<std::byte> into) {
 Task<Result<void>> SocketStream::write(ByteView bytes) { return internal::write(socket_, bytes, write_deadline_); }
 
 Task<void> SocketStream::shut_down() {
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_both, ignored);
+  Deadline overall(socket_.get_executor(), [this] { close(); });
+  overall.limit(std::chrono::seconds(1));
+  overall.start();
+  co_await internal::linger(socket_);
   close();
-  co_return;
 }
 
 void SocketStream::close() {

@@ -35,10 +35,11 @@ Task<Result<std::size_t>> TlsStream::read_some(std::span<std::byte> into) {
 Task<Result<void>> TlsStream::write(ByteView bytes) { return internal::write(tls_, bytes, write_deadline_); }
 
 Task<void> TlsStream::shut_down() {
-  read_deadline_.limit(std::chrono::seconds(1));
-  read_deadline_.start();
+  Deadline overall(tls_.get_executor(), [this] { close(); });
+  overall.limit(std::chrono::seconds(1));
+  overall.start();
   co_await tls_.async_shutdown(internal::kAwait);
-  read_deadline_.stop();
+  co_await internal::linger(tls_.next_layer());
   close();
 }
 

@@ -2,6 +2,7 @@
 // Reads and writes of any Asio stream under a Deadline, as Results.
 #pragma once
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -41,6 +42,18 @@ Task<Result<void>> write(AsioStream& stream, ByteView bytes, Deadline& deadline)
   deadline.stop();
   if (error) co_return failure("writing to the connection", error, deadline);
   co_return Result<void>{};
+}
+
+// Says that nothing more will be written and waits until the peer has closed: a socket that is closed over bytes which
+// nobody has read resets the connection, and the peer may lose the last answer with it (RFC 9112 section 9.6).
+inline Task<void> linger(Socket& socket) {
+  error_code failed;
+  socket.shutdown(Socket::shutdown_send, failed);
+  std::array<std::byte, 4096> waste{};
+  while (!failed && socket.is_open()) {
+    const auto [error, got] = co_await socket.async_read_some(asio::buffer(waste), kAwait);
+    failed = error;
+  }
 }
 
 }  // namespace blindbox::net::internal

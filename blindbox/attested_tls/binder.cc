@@ -40,22 +40,14 @@ Sha512 node_hash(const Sha512& left, const Sha512& right) {
 // The largest power of two that is less than n.
 std::size_t split(std::size_t n) { return std::bit_floor(n - 1); }
 
-Sha512 subtree_root(const Sha512* first, std::size_t n) {
-  if (n == 1) return leaf_hash(*first);
+// The root over n leaves, whose paths grow by a sibling on the way up: n log n hashes for all of them together.
+Sha512 join(const Sha512* binders, std::size_t n, evidence::TreePath* paths) {
+  if (n == 1) return leaf_hash(*binders);
   const std::size_t k = split(n);
-  return node_hash(subtree_root(first, k), subtree_root(first + k, n - k));
-}
-
-void collect_path(const Sha512* first, std::size_t n, std::size_t index, std::vector<Sha512>& siblings) {
-  if (n == 1) return;
-  const std::size_t k = split(n);
-  if (index < k) {
-    collect_path(first, k, index, siblings);
-    siblings.push_back(subtree_root(first + k, n - k));
-  } else {
-    collect_path(first + k, n - k, index - k, siblings);
-    siblings.push_back(subtree_root(first, k));
-  }
+  const Sha512 left = join(binders, k, paths);
+  const Sha512 right = join(binders + k, n - k, paths + k);
+  for (std::size_t i = 0; i < n; ++i) paths[i].siblings.push_back(i < k ? right : left);
+  return node_hash(left, right);
 }
 
 Bytes labelled_root(std::string_view label, std::uint32_t tree_size, const Sha512& root) {
@@ -92,16 +84,13 @@ Sha512 binder(const Binding& binding) {
   return base::sha512(input);
 }
 
-Sha512 tree_root(const std::vector<Sha512>& binders) {
+Tree build_tree(const std::vector<Sha512>& binders) {
   assert(!binders.empty());
-  return subtree_root(binders.data(), binders.size());
-}
-
-evidence::TreePath tree_path(const std::vector<Sha512>& binders, std::size_t index) {
-  assert(index < binders.size());
-  evidence::TreePath path{static_cast<std::uint32_t>(binders.size()), static_cast<std::uint32_t>(index), {}};
-  collect_path(binders.data(), binders.size(), index, path.siblings);
-  return path;
+  Tree tree;
+  const auto size = static_cast<std::uint32_t>(binders.size());
+  for (std::uint32_t index = 0; index < size; ++index) tree.paths.push_back({size, index, {}});
+  tree.root = join(binders.data(), binders.size(), tree.paths.data());
+  return tree;
 }
 
 std::optional<Sha512> root_from_path(const Sha512& binder, const evidence::TreePath& path) {

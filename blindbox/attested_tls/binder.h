@@ -32,8 +32,12 @@ struct Binding {
 
 // The tree of RFC 9162 section 2.1 with the protocol's own hashes: SHA-512(0x00 || binder) and
 // SHA-512(0x01 || left || right).
-[[nodiscard]] base::Sha512 tree_root(const std::vector<base::Sha512>& binders);
-[[nodiscard]] evidence::TreePath tree_path(const std::vector<base::Sha512>& binders, std::size_t index);
+struct Tree {
+  base::Sha512 root{};
+  std::vector<evidence::TreePath> paths;  // one for each leaf, in order
+};
+// binders is not empty.
+[[nodiscard]] Tree build_tree(const std::vector<base::Sha512>& binders);
 // nullopt where the path cannot belong to a tree of its size (RFC 9162 section 2.1.3.2).
 [[nodiscard]] std::optional<base::Sha512> root_from_path(const base::Sha512& binder, const evidence::TreePath& path);
 

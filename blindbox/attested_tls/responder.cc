@@ -46,22 +46,25 @@ struct Responder::State : std::enable_shared_from_this<Responder::State> {
     asio::post(device, [self = shared_from_this(), batch = std::move(batch)]() mutable {
       std::vector<base::Sha512> binders;
       for (const WaiterPtr& waiter : batch) binders.push_back(waiter->binder);
-      const auto data = report_data(static_cast<std::uint32_t>(binders.size()), tree_root(binders));
-      auto evidence = self->source(data);
-      for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (evidence) {
-          batch[i]->bundle.emplace(evidence::Bundle{*evidence, tree_path(binders, i), {}, {}, {}});
-        } else {
-          batch[i]->bundle.emplace(tl::unexpected<Error>(evidence.error()));
-        }
-      }
-      asio::post(self->executor, [self, batch = std::move(batch)] { self->finish_batch(batch); });
+      Tree tree = build_tree(binders);
+      auto evidence = self->source(report_data(static_cast<std::uint32_t>(binders.size()), tree.root));
+      asio::post(self->executor, [self, batch = std::move(batch), tree = std::move(tree), evidence = std::move(evidence)] {
+        self->finish_batch(batch, tree, evidence);
+      });
     });
   }
 
-  void finish_batch(const std::vector<WaiterPtr>& batch) {
+  // On the executor, as everything that touches a waiter after it has been queued.
+  void finish_batch(const std::vector<WaiterPtr>& batch, const Tree& tree, const Result<evidence::Evidence>& evidence) {
     device_busy = false;
-    for (const WaiterPtr& waiter : batch) waiter->ready.expires_at(asio::steady_timer::time_point::min());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (evidence) {
+        batch[i]->bundle.emplace(evidence::Bundle{*evidence, tree.paths[i], {}, {}, {}});
+      } else {
+        batch[i]->bundle.emplace(tl::unexpected<Error>(evidence.error()));
+      }
+      batch[i]->ready.expires_at(asio::steady_timer::time_point::min());
+    }
     start_batch();
   }
 };

@@ -31,6 +31,8 @@ Result<std::unique_ptr<Context>> make_context(Context::method method) {
                    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
                    SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
                    SSL_CTX_set_block_padding(ctx, kRecordBlock) == 1 &&
+                   // With the byte of the content type a full record would be one byte more than whole blocks.
+                   SSL_CTX_set_split_send_fragment(ctx, SSL3_RT_MAX_PLAIN_LENGTH - 1) == 1 &&
                    // The hybrid group is there from OpenSSL 3.5 on: probed, not required.
                    (SSL_CTX_set1_groups_list(ctx, "X25519MLKEM768:X25519:P-256") == 1 ||
                     SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1);

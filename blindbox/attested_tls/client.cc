@@ -52,11 +52,19 @@ net::Task<Result<evidence::Bundle>> exchange(net::TlsStream& stream, http::Respo
   if (!answer && answer.error().kind == ErrorKind::network) co_return base::pass_on(answer);
   if (!answer) co_return not_a_blindbox(answer.error().what);
   if (!*answer) co_return not_a_blindbox("it closed the connection without an answer to the challenge");
+  if ((*answer)->status == 503) {
+    co_return base::fail(ErrorKind::platform, "the server has no evidence", "it answered the challenge with status 503",
+                         "its attestation device is missing or fails; the server's log says more");
+  }
   if ((*answer)->status != 200 || http::find_field((*answer)->fields, "content-type") != kCbor) {
     co_return not_a_blindbox("it answered the challenge with status " + std::to_string((*answer)->status));
   }
   auto body = co_await reader.read_whole_body(evidence::kBundleCap);
   if (!body && overall.expired()) co_return stalled();
+  if (!body && body.error().kind == ErrorKind::limit) {
+    co_return base::fail(ErrorKind::malformed,
+                         "the evidence bundle is larger than " + std::to_string(evidence::kBundleCap) + " bytes");
+  }
   if (!body) co_return base::pass_on(body);
   co_return evidence::decode_bundle(base::view(*body));
 }

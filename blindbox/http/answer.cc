@@ -53,6 +53,14 @@ void Answer::end() {
   wake();
 }
 
+void Answer::break_off() {
+  {
+    const std::scoped_lock lock(mutex_);
+    step_.ended = step_.broken = true;
+  }
+  wake();
+}
+
 net::Task<Answer::Step> Answer::next() {
   while (true) {
     {

@@ -21,7 +21,9 @@ Response error_response(std::string_view target, unsigned status, std::string_vi
 
 unsigned status_for(const Error& error) {
   switch (error.kind) {
-    case ErrorKind::limit: return error.what.starts_with("the head") ? 431 : 413;
+    case ErrorKind::limit:
+      if (error.what.starts_with("the request target")) return 414;
+      return error.what.starts_with("the head") ? 431 : 413;
     case ErrorKind::network: return 408;
     case ErrorKind::protocol:
     case ErrorKind::malformed: return 400;

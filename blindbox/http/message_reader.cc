@@ -33,6 +33,7 @@ struct ReaderState {
 namespace {
 
 using beast::http::error;
+using std::chrono::steady_clock;
 
 tl::unexpected<Error> parse_failure(const boost::system::error_code& code) {
   if (code == error::header_limit || code == error::buffer_overflow) {
@@ -66,6 +67,10 @@ Result<void> check_fields(const Fields& fields) {
     if (!clean_value(value)) return not_strict("a control character in the field " + name);
   }
   if (count(fields, "content-length") > 1) return not_strict("more than one Content-Length");
+  const auto length = find_field(fields, "content-length");
+  if (length && length->find_first_not_of("0123456789") != std::string_view::npos) {
+    return not_strict("a Content-Length that is not one number");
+  }
   if (count(fields, "transfer-encoding") > 1) return not_strict("more than one Transfer-Encoding");
   const auto coding = find_field(fields, "transfer-encoding");
   if (coding && !equal_names(*coding, "chunked")) return not_strict("a transfer coding other than chunked");
@@ -163,6 +168,7 @@ net::Task<Result<std::optional<typename MessageReader<IsRequest>::Head>>> Messag
       state.parser->skip(bodyless);
     }
     stream_.set_read_deadline(idle);
+    std::optional<steady_clock::time_point> begun;
     while (!state.parser->is_header_done()) {
       boost::system::error_code code = error::need_more;
       std::size_t used = 0;
@@ -172,7 +178,11 @@ net::Task<Result<std::optional<typename MessageReader<IsRequest>::Head>>> Messag
       if (state.parser->is_header_done()) break;
       if (state.buffer.size() > kHeadLimit) co_return parse_failure(error::header_limit);
       const bool before_first = !state.parser->got_some() && state.buffer.size() == 0;
-      if (!before_first) stream_.set_read_deadline(stall_);
+      if (!before_first) {  // a head that trickles has no more time than one that comes at once
+        if (!begun) begun = steady_clock::now();
+        const auto left = stall_ - std::chrono::duration_cast<net::Duration>(steady_clock::now() - *begun);
+        stream_.set_read_deadline(std::max(left, net::Duration(1)));
+      }
       auto got = co_await fill<IsRequest>(stream_, state);
       if (!got) co_return base::pass_on(got);
       if (*got == 0 && before_first) co_return std::optional<Head>{};

@@ -21,11 +21,14 @@ class MessageReader {
  public:
   using Head = std::conditional_t<IsRequest, RequestHead, ResponseHead>;
 
-  // The stream outlives the reader. stall bounds the wait between two reads of one message.
+  // The stream outlives the reader. stall bounds the time that a head takes from its first byte on, and the wait
+  // between two reads of a body.
   explicit MessageReader(net::Stream& stream, net::Duration stall = kStallLimit);
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
   ~MessageReader();
+
+  void set_stall(net::Duration stall) { stall_ = stall; }
 
   // The next message's head. nullopt: an orderly end before its first byte. ErrorKind::protocol for what is not
   // strict HTTP, ErrorKind::limit over kHeadLimit or kBodyLimit, ErrorKind::network for the connection.

@@ -5,6 +5,7 @@
 
 #include "blindbox/http/error_body.h"
 #include "blindbox/http/handler.h"
+#include "blindbox/net/deadline.h"
 
 namespace blindbox::http {
 namespace {
@@ -13,12 +14,6 @@ using base::view;
 using Done = std::optional<Relayed>;
 
 Relayed ended(Relayed::End end, Error error = {}) { return {end, false, false, false, std::move(error)}; }
-
-net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind) {
-  if (kind != Framing::Kind::chunked) co_return co_await to.write(piece);
-  const std::string chunk = write_chunk(piece);
-  co_return co_await to.write(view(chunk));
-}
 
 // The request's body. A failing upstream is no end yet: it may have answered before it closed.
 net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
@@ -50,14 +45,20 @@ net::Task<void> break_off(net::Stream& client, const ResponseHead& head, const E
 }
 
 net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client, ResponseReader& upstream,
-                                const RelayLimits& limits) {
+                                const RelayLimits& limits, const net::Deadline& overall) {
+  const auto failure = [&](const Error& error) {
+    if (!overall.expired()) return error;
+    return Error{ErrorKind::network, "the answer took longer than " + std::to_string(limits.total.count()) + " ms", "", ""};
+  };
   auto read = co_await upstream.read_head(limits.first_byte, request.method == "HEAD");
-  if (!read) co_return ended(Relayed::End::upstream_failed, read.error());
+  if (!read) co_return ended(Relayed::End::upstream_failed, failure(read.error()));
   if (!*read) co_return ended(Relayed::End::upstream_failed, {ErrorKind::network, "the server closed without an answer", "", ""});
   ResponseHead head = std::move(**read);
   Relayed result;
   result.upstream_reusable = head.keep_alive;
   head.fields = end_to_end(head.fields);
+  // An answer to HEAD, 204 or 304 has no body, whatever its fields say.
+  if (upstream.complete() && head.framing.kind == Framing::Kind::chunked) head.framing.kind = Framing::Kind::none;
   const bool until_close = request.http_1_0 && head.framing.kind == Framing::Kind::chunked;
   if (until_close) head.framing.kind = Framing::Kind::none;
   head.keep_alive = request.keep_alive && !until_close;
@@ -68,9 +69,9 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
   while (true) {
     auto piece = co_await upstream.read_body();
     if (!piece) {
-      co_await break_off(client, head, piece.error());
       result.end = Relayed::End::upstream_failed;
-      result.error = piece.error();
+      result.error = failure(piece.error());
+      co_await break_off(client, head, result.error);
       co_return result;
     }
     if (piece->empty()) break;
@@ -86,6 +87,12 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
 
 }  // namespace
 
+net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind) {
+  if (kind != Framing::Kind::chunked) co_return co_await to.write(piece);
+  const std::string chunk = write_chunk(piece);
+  co_return co_await to.write(view(chunk));
+}
+
 net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
                          ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits) {
   using net::asio::experimental::awaitable_operators::operator||;
@@ -93,8 +100,14 @@ net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::St
   upstream_stream.set_write_deadline(limits.stall);
   RequestHead onward = head;
   onward.fields = end_to_end(head.fields);
+  onward.keep_alive = true;  // of the client's connection, not of this one
+  if (!find_field(onward.fields, "host")) onward.fields.emplace_back("Host", "localhost");  // HTTP/1.0 has none
+  upstream.set_stall(limits.stall);
+  net::Deadline overall(upstream_stream.executor(), [&upstream_stream] { upstream_stream.close(); });
+  overall.limit(limits.total);
+  overall.start();
   if (auto done = co_await send_request(onward, client, client_stream, upstream_stream)) co_return std::move(*done);
-  auto outcome = co_await (relay_answer(head, client_stream, upstream, limits) || client.wait_for_end());
+  auto outcome = co_await (relay_answer(head, client_stream, upstream, limits, overall) || client.wait_for_end());
   if (outcome.index() == 1) co_return ended(Relayed::End::client_gone, {ErrorKind::cancelled, "the client went away", "", ""});
   auto result = std::move(std::get<0>(outcome));
   result.client_reusable = result.client_reusable && client.complete();

@@ -10,7 +10,8 @@ namespace blindbox::http {
 
 struct RelayLimits {
   net::Duration first_byte = std::chrono::minutes(10);  // from the end of the request to the answer's head
-  net::Duration stall = std::chrono::minutes(2);        // between two pieces of the answer
+  net::Duration stall = std::chrono::minutes(2);        // between two reads of the answer, or for one write
+  net::Duration total{0};                               // of the whole exchange; zero: no limit
 };
 
 struct Relayed {
@@ -27,9 +28,13 @@ struct Relayed {
 };
 
 // head has been read off client; the caller has made its fields what the upstream is to see. An answer of event stream
-// that breaks off ends with an error event, so that no client takes it for complete.
+// that breaks off ends with an error event, so that no client takes it for complete. Both sides keep their connections
+// independently of each other, and each hop states its own Host where the request has none.
 net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
                          ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits);
+
+// A piece of a body in its framing.
+net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind);
 
 // Writes one whole answer of our own.
 net::Task<Result<void>> write_response(net::Stream& stream, const struct Response& response, bool keep_alive,

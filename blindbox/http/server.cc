@@ -47,42 +47,52 @@ namespace {
 
 using StatePtr = std::shared_ptr<internal::ServerState>;
 
-void run_handler(const StatePtr& state, const std::shared_ptr<internal::Answer>& answer, Request request) {
-  std::thread([state, answer, request = std::move(request)] {
+void run_handler(const StatePtr& state, std::shared_ptr<internal::Answer> answer, Request request) {
+  std::thread([state, answer = std::move(answer), request = std::move(request)]() mutable {
     // A handler that throws must not take the others down with it.
     try {
       state->handler(request, *answer, answer->token());
-    } catch (const std::exception&) {
-      answer->respond({500, "application/json", R"({"error":{"code":500,"message":"internal error","type":"server_error"}})", {}});
+      answer->end();
+    } catch (...) {
+      answer->break_off();
     }
-    answer->end();
+    answer.reset();  // its timer belongs to the executor, which may go once the last handler has finished
     state->finish();
   }).detach();
 }
 
-net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, bool keep_alive) {
-  bool chunked = false;
+Response internal_error(std::string_view target) {
+  return error_response(target, 500, "server_error", {ErrorKind::internal, "the application failed", "", ""});
+}
+
+// False when the connection must not carry another request.
+net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, const RequestHead& request) {
+  const bool keep_alive = request.keep_alive && !request.http_1_0;
+  const bool bodyless = request.method == "HEAD";
+  const auto kind = request.http_1_0 ? Framing::Kind::none : Framing::Kind::chunked;  // HTTP/1.0: until the close
+  bool begun = false;
   while (true) {
     auto step = co_await answer.next();
-    if (step.response) {
-      const auto put = co_await write_response(stream, *step.response, keep_alive);
+    if (step.response || (!begun && step.stream_status == 0)) {  // the latter: the handler ended without an answer
+      const auto response = step.response ? std::move(*step.response) : internal_error(request.target);
+      const auto put = co_await write_response(stream, response, keep_alive, bodyless);
       co_return put && keep_alive;
     }
     if (step.stream_status != 0) {
-      chunked = true;
+      begun = true;
       const ResponseHead head{step.stream_status,
                               {{"Content-Type", step.content_type}, {"Cache-Control", "no-store"}},
-                              {Framing::Kind::chunked, 0},
+                              {bodyless ? Framing::Kind::none : kind, 0},
                               keep_alive};
       const std::string text = write_head(head);
       if (!(co_await stream.write(view(text)))) co_return false;
     }
-    if (!step.chunk.empty()) {
-      const std::string chunk = write_chunk(view(step.chunk));
-      if (!(co_await stream.write(view(chunk)))) co_return false;
+    if (!step.chunk.empty() && !bodyless) {
+      if (!(co_await write_piece(stream, view(step.chunk), kind))) co_return false;
     }
+    if (step.broken) co_return false;  // without a last chunk nobody takes the answer for whole
     if (!step.ended) continue;
-    if (!chunked) co_return false;  // the handler ended without an answer
+    if (bodyless || kind == Framing::Kind::none) co_return keep_alive;
     const auto put = co_await stream.write(view(kLastChunk));
     co_return put && keep_alive;
   }
@@ -90,7 +100,9 @@ net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, bool 
 
 net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::Stream& stream, RequestHead head) {
   using asio::experimental::awaitable_operators::operator||;
-  if (head.expects_continue && !(co_await stream.write(view("HTTP/1.1 100 Continue\r\n\r\n")))) co_return false;
+  if (head.expects_continue) {
+    if (!co_await stream.write(view("HTTP/1.1 100 Continue\r\n\r\n"))) co_return false;
+  }
   auto body = co_await reader.read_whole_body(kBodyLimit);
   if (!body) {
     (void)co_await write_response(stream, error_response(head.target, status_for(body.error()), "invalid_request_error", body.error()), false);
@@ -106,8 +118,7 @@ net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::St
   const auto answer = std::make_shared<internal::Answer>(stream.executor());
   const std::stop_callback on_shutdown(state->stopping.get_token(), [answer] { answer->abandon(); });
   run_handler(state, answer, Request{head.method, head.target, std::move(head.fields), std::move(*body)});
-  const bool keep = head.keep_alive && !head.http_1_0;
-  auto outcome = co_await (send_answer(*answer, stream, keep) || reader.wait_for_end());
+  auto outcome = co_await (send_answer(*answer, stream, head) || reader.wait_for_end());
   answer->abandon();
   co_return outcome.index() == 0 && std::get<0>(outcome);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attested connections kept warm. What is handed out has an accepted verdict that is younger than the interval.
+// Attested connections kept warm. What is handed out has an accepted verdict that is younger than attest_every.
 #pragma once
 
 #include <deque>
@@ -15,7 +15,10 @@ struct PoolOptions {
   net::HostPort server;
   policy::Policy policy;
   attested_tls::ClientLimits limits;
-  std::chrono::milliseconds attest_every = std::chrono::minutes(10);
+  // A verdict is good for its lifetime (docs/protocol.md). It is renewed before a request once it is older than
+  // attest_every, so that an answer has the rest of the lifetime to stream.
+  net::Duration attest_every = std::chrono::minutes(5);
+  net::Duration verdict_lifetime = std::chrono::minutes(10);
   std::size_t keep = 8;  // idle connections
 };
 

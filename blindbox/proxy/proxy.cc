@@ -26,6 +26,7 @@ Kind kind_of(const Error& error) {
     case ErrorKind::malformed: return {502, "evidence_malformed"};
     case ErrorKind::protocol: return {502, "not_a_blindbox"};
     case ErrorKind::network: return {503, "server_unreachable"};
+    case ErrorKind::platform: return {503, "no_evidence"};
     default: return {500, "proxy_error"};
   }
 }
@@ -52,7 +53,9 @@ class Connection {
   }
 
   Task<void> run() {
-    while (!session_.draining() && co_await serve_one()) {
+    // Not one condition: g++ 12 miscompiles co_await behind && in a loop's condition.
+    while (!session_.draining()) {
+      if (!co_await serve_one()) break;
     }
     co_await stream_.shut_down();
   }
@@ -84,20 +87,18 @@ class Connection {
       const Kind kind = kind_of(connection.error());
       co_return co_await refuse(head.target, kind.status, kind.type, connection.error());
     }
-    for (auto& [name, value] : head.fields) {
-      if (http::equal_names(name, "host")) value = state_->pool->options().server.text();
-    }
+    std::erase_if(head.fields, [](const auto& field) { return http::equal_names(field.first, "host"); });
+    head.fields.emplace_back("Host", state_->pool->options().server.text());
     co_return co_await relay_over(head, std::move(*connection));
   }
 
   Task<bool> relay_over(const RequestHead& head, proxy::Connection connection) {
     net::TlsStream& upstream = connection->stream();
-    // An answer may outlast its verdict by one interval and no more.
-    net::Deadline verdict_end(upstream.executor(), [&upstream] { upstream.close(); });
-    verdict_end.limit(state_->pool->options().attest_every * 2);
-    verdict_end.start();
-    auto relayed = co_await http::relay(head, reader_, stream_, connection->responses(), upstream, state_->limits.relay);
-    verdict_end.stop();
+    // No answer outlasts its verdict.
+    http::RelayLimits limits = state_->limits.relay;
+    const auto age = std::chrono::duration_cast<net::Duration>(connection->verdict_age());
+    limits.total = std::max(state_->pool->options().verdict_lifetime - age, net::Duration(1));
+    auto relayed = co_await http::relay(head, reader_, stream_, connection->responses(), upstream, limits);
     if (relayed.end == Relayed::End::answered) {
       if (relayed.upstream_reusable) state_->pool->give_back(std::move(connection));
       state_->pool->warm();

@@ -21,6 +21,8 @@ class Answer final : public ResponseSink, public std::enable_shared_from_this<An
   void begin_stream(unsigned status, std::string content_type) override;
   bool write(std::string chunk) override;
   void end() override;
+  // The handler failed: no answer, or a stream that must not look whole.
+  void break_off();
   [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
 
   // For the connection. What has come since the last call; waits until there is something.
@@ -30,6 +32,7 @@ class Answer final : public ResponseSink, public std::enable_shared_from_this<An
     std::string content_type;
     std::string chunk;
     bool ended = false;
+    bool broken = false;
   };
   net::Task<Step> next();
   // The client is gone: the handler is asked to stop and its writes return false. From any thread.

@@ -128,9 +128,7 @@ TEST(CertificateTable, RefusesGarbageDoublesAndExcess) {
 
 TEST(CertificateTable, RefusesPemOfAnotherKind) {
   const auto pem = [](const std::string& kind, ByteView content) {
-    const std::string text =
-        "-----BEGIN " + kind + "-----\n" + base::to_base64(content) + "\n-----END " + kind + "-----\n";
-    return text;
+    return "-----BEGIN " + kind + "-----\n" + base::to_base64(content) + "\n-----END " + kind + "-----\n";
   };
   const auto parse = [](const std::string& text) {
     return parse_certificate_table(table({{kAsk, base::to_bytes(base::view(text))}})).has_value();

@@ -35,7 +35,9 @@ class FuseGuest {
   std::unique_ptr<State> state_;
 };
 
-// A FuseGuest served by a thread of its own, for tests and demonstrations within one process.
+// A FuseGuest served by a thread of its own, for tests within one process. Should that thread crash while another waits
+// for an answer, the kernel lets the process end only after `umount -f`: anything that lives longer than a test runs
+// the emulator as a process (run.h).
 class MountedGuest {
  public:
   [[nodiscard]] static Result<std::unique_ptr<MountedGuest>> start(const std::string& folder,

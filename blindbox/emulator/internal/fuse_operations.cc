@@ -116,7 +116,7 @@ int do_read(const char* path, char* buffer, std::size_t size, off_t offset, fuse
   if (const int error = fill(node, file); error != 0) return error;
   const auto start = std::min(static_cast<std::size_t>(std::max<off_t>(offset, 0)), file.contents.size());
   const std::size_t count = std::min({size, file.contents.size() - start, std::size_t{1} << 30});
-  std::memcpy(buffer, file.contents.data() + start, count);
+  std::copy_n(base::as_text(file.contents).begin() + static_cast<std::ptrdiff_t>(start), count, buffer);
   return static_cast<int>(count);
 }
 

@@ -29,12 +29,12 @@ using Extensions = std::multimap<std::string, std::string>;
 const std::string kHwid64 = std::string(128, '7');
 
 Extensions milan_vcek() {
-  return {{"1", "020100"},   {"2", "16084d696c616e2d4230"}, {"3.1", "020103"},  {"3.2", "020100"},
+  return {{"1", "020100"},   {"2", "16084d696c616e2d4230"}, {"3.1", "020103"}, {"3.2", "020100"},
           {"3.3", "020108"}, {"3.8", "020200db"},           {"4", kHwid64}};
 }
 Extensions turin_vcek() {
-  return {{"1", "020101"},   {"2", "1605547572696e"}, {"3.1", "020102"}, {"3.2", "020103"}, {"3.3", "020104"},
-          {"3.8", "020151"}, {"3.9", "020101"},       {"4", "0102030405060708"}};
+  return {{"1", "020101"},   {"2", "1605547572696e"}, {"3.1", "020102"}, {"3.2", "020103"},
+          {"3.3", "020104"}, {"3.8", "020151"},       {"3.9", "020101"}, {"4", "0102030405060708"}};
 }
 Extensions milan_vlek() {
   Extensions out = milan_vcek();
@@ -60,7 +60,8 @@ void add_name(X509_NAME* name, const char* field, const char* value) {
 }
 
 // A self-signed P-384 certificate; change gets it before it is signed.
-Bytes make(const Extensions& extensions, const std::function<void(X509*)>& change = [](X509*) {}) {
+Bytes make(
+    const Extensions& extensions, const std::function<void(X509*)>& change = [](X509*) {}) {
   const std::unique_ptr<X509, decltype(&X509_free)> x509(X509_new(), &X509_free);
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-384"), &EVP_PKEY_free);
   X509_set_version(x509.get(), X509_VERSION_3);
@@ -117,9 +118,7 @@ TEST(Certificate, RefusesEveryTruncationAndAnythingBehindIt) {
 TEST(Certificate, NamesOneSubject) {
   const auto two = [](X509* x509) { add_name(X509_get_subject_name(x509), "CN", "SEV-VLEK"); };
   EXPECT_THAT(Certificate::parse(make({}, two)).error().what, HasSubstr("exactly one"));
-  const auto none = [](X509* x509) {
-    X509_NAME_ENTRY_free(X509_NAME_delete_entry(X509_get_subject_name(x509), 0));
-  };
+  const auto none = [](X509* x509) { X509_NAME_ENTRY_free(X509_NAME_delete_entry(X509_get_subject_name(x509), 0)); };
   EXPECT_THAT(Certificate::parse(make({}, none)).error().what, HasSubstr("exactly one"));
 }
 

@@ -23,7 +23,9 @@ std::string problem(const Bytes& cbor) {
 
 Bundle full() {
   Bundle bundle;
-  bundle.primary = {.report = filled(1184), .certificates = {filled(3), filled(300)}, .crls = {filled(70'000)},
+  bundle.primary = {.report = filled(1184),
+                    .certificates = {filled(3), filled(300)},
+                    .crls = {filled(70'000)},
                     .uvm_endorsement = filled(5)};
   bundle.path = {.tree_size = 5, .leaf_index = 1, .siblings = {{}, {}, {}}};
   bundle.path.siblings[1][0] = std::byte{9};
@@ -35,7 +37,9 @@ Bundle full() {
 
 // {1: "sev-snp", 2: h'01', 7: {1: 1, 2: 0, 3: []}, 8: h'02'}, in pieces that tests replace.
 const std::string kPlatformField = "01677365762d736e70";
-const std::string kPathField = "07a301010200" "0380";
+const std::string kPathField =
+    "07a301010200"
+    "0380";
 const std::string kSmallest = "a4" + kPlatformField + "024101" + kPathField + "084102";
 
 TEST(Bundle, KnownAnswer) {
@@ -122,7 +126,9 @@ TEST(Bundle, RefusesPathsThatDoNotFitTheirTree) {
   EXPECT_THAT(problem(with_path("a301010200038140")), HasSubstr("another length"));
   EXPECT_THAT(problem(with_path("a301020200038140")), HasSubstr("64 bytes"));
   EXPECT_THAT(problem(with_path("a3011a0001000102000380")), HasSubstr("more than 65536"));
-  EXPECT_THAT(problem(with_path("a20101" "0200")), HasSubstr("keys 1, 2 and 3"));
+  EXPECT_THAT(problem(with_path("a20101"
+                                "0200")),
+              HasSubstr("keys 1, 2 and 3"));
   EXPECT_THAT(problem(with_path("a3010102000480")), HasSubstr("keys 1, 2 and 3"));
   EXPECT_THAT(problem(with_path("a3010101000380")), HasSubstr("duplicate key 1"));
 }

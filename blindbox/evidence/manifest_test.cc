@@ -24,8 +24,8 @@ std::string digest(char c) { return std::string(64, c); }
 std::string known_answer() {
   std::string ab;
   for (int i = 0; i < 32; ++i) ab += "ab";
-  return R"({"isolation":{"policy_sha256":")" + digest('0') + R"(","posture":"none"},"model":{"id":"santa","sha256":")" +
-         ab + R"(","tokenizer_sha256":")" + digest('0') +
+  return R"({"isolation":{"policy_sha256":")" + digest('0') +
+         R"(","posture":"none"},"model":{"id":"santa","sha256":")" + ab + R"(","tokenizer_sha256":")" + digest('0') +
          R"("},"padding":{"policy":"record-block","record_block":512},"schema":"blindbox/manifest/v1",)" +
          R"("software":{"name":"blindbox","version":"0.1.0"}})";
 }

@@ -110,7 +110,8 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view name) {
   internal::Problems problems{std::string(name), {}};
   Policy policy = read_policy(Node(*root, problems));
   if (!problems.first.empty()) {
-    return fail(ErrorKind::policy, problems.first, "", "\"blindbox serve --print-policy\" writes a policy with comments");
+    return fail(ErrorKind::policy, problems.first, "",
+                "\"blindbox serve --print-policy\" writes a policy with comments");
   }
   policy.source_name = std::string(name);
   return policy;

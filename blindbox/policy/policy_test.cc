@@ -16,7 +16,8 @@ const std::string kMinimal =
     "sev_snp:\n"
     "  products:\n"
     "    Milan: {minimum_tcb: {bootloader: 3, tee: 0, snp: 8, microcode: 115}}\n"
-    "  measurements: [" + kDigest48 + "]\n";
+    "  measurements: [" +
+    kDigest48 + "]\n";
 
 std::string problem(const std::string& yaml) {
   const auto policy = parse_policy(yaml, "policy.yml");

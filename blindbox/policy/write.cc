@@ -62,8 +62,8 @@ std::string sev_snp(const SevSnpPolicy& policy) {
   out += optional_list("The machines themselves: the only defence against a genuine one in wrong hands.", "chip_ids",
                        policy.chip_ids);
   out += fmt::format("  # The privilege level inside the guest that asks for evidence.\n  vmpl: {}\n", policy.vmpl);
-  out += fmt::format("  # Demand AMD's revocation list beside the certificates.\n  require_crl: {}\n",
-                     policy.require_crl);
+  out +=
+      fmt::format("  # Demand AMD's revocation list beside the certificates.\n  require_crl: {}\n", policy.require_crl);
   out += fmt::format("  require_smt_disabled: {}\n  require_single_socket: {}\n", policy.require_smt_disabled,
                      policy.require_single_socket);
   return out;

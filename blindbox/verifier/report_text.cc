@@ -33,8 +33,8 @@ struct Row {
 };
 
 std::string banner(bool colour) {
-  const std::string line = fmt::format("*** {} ***   *** {} ***   *** {} ***", kEmulatedBanner, kEmulatedBanner,
-                                       kEmulatedBanner);
+  const std::string line =
+      fmt::format("*** {} ***   *** {} ***   *** {} ***", kEmulatedBanner, kEmulatedBanner, kEmulatedBanner);
   return colour ? "\x1b[1;37;41m" + line + "\x1b[0m\n" : line + "\n";
 }
 
@@ -79,8 +79,7 @@ std::string render_table(const Verdict& verdict, bool colour) {
   std::vector<Row> rows;
   std::size_t check_width = 5, expected_width = 8, found_width = 5;
   for (const Finding& finding : verdict.findings()) {
-    const Row& row =
-        rows.emplace_back(Row{finding.id, cell(finding.expected), cell(finding.actual), finding.outcome});
+    const Row& row = rows.emplace_back(Row{finding.id, cell(finding.expected), cell(finding.actual), finding.outcome});
     check_width = std::max(check_width, row.check.size());
     expected_width = std::max(expected_width, row.expected.size());
     found_width = std::max(found_width, row.found.size());

@@ -22,9 +22,9 @@ using TestCheck = internal::Check<Nothing>;
 
 constexpr TestCheck kPass{"t.pass", "clause 1", "cannot fail", "",
                           [](const Nothing&) { return internal::answer(true, "x", "x"); }};
-constexpr TestCheck kFail{
-    "t.fail", "clause 2", "it went wrong", "do something",
-    [](const Nothing&) { return internal::answer(false, std::string(96, 'a'), "\x1b[31mred " + std::string(96, 'b')); }};
+constexpr TestCheck kFail{"t.fail", "clause 2", "it went wrong", "do something", [](const Nothing&) {
+                            return internal::answer(false, std::string(96, 'a'), "\x1b[31mred " + std::string(96, 'b'));
+                          }};
 constexpr TestCheck kSkip{"t.skip", "clause 3", "", "",
                           [](const Nothing&) { return internal::not_requested("any", "none"); }};
 
@@ -41,9 +41,9 @@ Verdict verdict(std::initializer_list<std::pair<Stage, const TestCheck*>> steps,
 }
 
 Verdict good(bool emulated = false) {
-  return verdict({{Stage::parse, &kPass}, {Stage::authenticate, &kPass}, {Stage::appraise, &kPass},
-                  {Stage::appraise, &kSkip}},
-                 emulated);
+  return verdict(
+      {{Stage::parse, &kPass}, {Stage::authenticate, &kPass}, {Stage::appraise, &kPass}, {Stage::appraise, &kSkip}},
+      emulated);
 }
 
 TEST(Verdict, AcceptsOnlyWhenSomethingPassedInEveryStageAndNothingFailed) {
@@ -51,14 +51,12 @@ TEST(Verdict, AcceptsOnlyWhenSomethingPassedInEveryStageAndNothingFailed) {
   EXPECT_FALSE(verdict({}).accepted());
   EXPECT_FALSE(verdict({{Stage::parse, &kPass}, {Stage::authenticate, &kPass}}).accepted());
   EXPECT_FALSE(verdict({{Stage::appraise, &kPass}}).accepted());
-  EXPECT_FALSE(
-      verdict({{Stage::parse, &kPass}, {Stage::authenticate, &kPass}, {Stage::appraise, &kSkip}}).accepted())
+  EXPECT_FALSE(verdict({{Stage::parse, &kPass}, {Stage::authenticate, &kPass}, {Stage::appraise, &kSkip}}).accepted())
       << "not requested is no pass";
-  EXPECT_FALSE(verdict({{Stage::parse, &kPass},
-                        {Stage::authenticate, &kPass},
-                        {Stage::appraise, &kPass},
-                        {Stage::appraise, &kFail}})
-                   .accepted());
+  EXPECT_FALSE(
+      verdict(
+          {{Stage::parse, &kPass}, {Stage::authenticate, &kPass}, {Stage::appraise, &kPass}, {Stage::appraise, &kFail}})
+          .accepted());
 }
 
 TEST(Verdict, RefusalNamesEveryFailureAndWhatToDo) {

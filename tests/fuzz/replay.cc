@@ -18,7 +18,8 @@ constexpr int kMutationsPerFile = 2000;
 // libFuzzer hands out a copy of exactly that size too, so that sanitizers see a read past its end.
 void run(const Bytes& input) {
   std::vector<std::uint8_t> copy(input.size());
-  std::transform(input.begin(), input.end(), copy.begin(), [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
+  std::transform(input.begin(), input.end(), copy.begin(),
+                 [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
   LLVMFuzzerTestOneInput(copy.data(), copy.size());
 }
 

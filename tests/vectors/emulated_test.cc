@@ -35,7 +35,8 @@ emulator::SecurityProcessor& processor() {
 const emulator::Keys& own_keys() {
   static const emulator::Keys keys =
       emulator::load_or_generate_keys(
-          (std::filesystem::temp_directory_path() / ("blindbox-test-forger-keys-" + std::to_string(::getuid()))).string())
+          (std::filesystem::temp_directory_path() / ("blindbox-test-forger-keys-" + std::to_string(::getuid())))
+              .string())
           .value();
   return keys;
 }
@@ -157,8 +158,8 @@ void forge(World& world, const Parts& parts) {
   const auto ask_issue = issue(parts.ask_name, "ARK-Milan", keys.ask.get(), keys.ark.get());
   const Bytes ask = parts.ask_is_leaf ? emulator::internal::issue_leaf(ask_issue, claims)
                                       : emulator::internal::issue_intermediate(ask_issue, Product::milan, "vcek", ark);
-  const Bytes leaf = emulator::internal::issue_leaf(
-      issue("SEV-VCEK", parts.ask_name, parts.leaf_key, keys.ask.get()), claims);
+  const Bytes leaf =
+      emulator::internal::issue_leaf(issue("SEV-VCEK", parts.ask_name, parts.leaf_key, keys.ask.get()), claims);
   world.policy.unsafe.trust_emulator = policy::TrustEmulator{fingerprint_of(emulator::fingerprint(keys))};
   world.policy.sev_snp.require_crl = false;
   world.tamper = [ark, ask, leaf](evidence::Evidence& evidence) {
@@ -213,9 +214,7 @@ const Row kRows[] = {
        };
      }},
     {"sev_snp.crl",  // the leaf's own serial number
-     [](World& w) {
-       w.guest.leaf_serial = 7;
-     }},
+     [](World& w) { w.guest.leaf_serial = 7; }},
     {"sev_snp.crl", [](World& w) { w.tamper = [](auto& e) { e.crls.push_back(Bytes(3)); }; }},
     {"sev_snp.leaf.extensions", [](World& w) { forge(w, {.hwid_size = 8}); }},
     {"sev_snp.signature", [](World& w) { w.tamper = [](auto& e) { flip(e.report, 4); }; }},

@@ -24,11 +24,11 @@ using verifier::Verdict;
 
 struct Case {
   const char* name;
-  const char* leaf;         // file in the case's folder; empty: none
-  const char* product;      // of the chain beside it
-  const char* at;           // a date inside the certificates' validity
+  const char* leaf;     // file in the case's folder; empty: none
+  const char* product;  // of the chain beside it
+  const char* at;       // a date inside the certificates' validity
   std::uint32_t version;
-  const char* refused_by;   // empty: accepted
+  const char* refused_by;  // empty: accepted
 };
 
 constexpr Case kCases[] = {
@@ -123,7 +123,8 @@ TEST_P(RealReports, AreJudgedAsTheManifestSays) {
 
 INSTANTIATE_TEST_SUITE_P(SevSnp, RealReports, testing::ValuesIn(kCases), [](const auto& row) {
   std::string name = std::string(row.param.name) + "_" + row.param.leaf;
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 });
 
@@ -275,8 +276,8 @@ TEST(RealCrls, NameARevokedIntermediate) {
   std::optional<Bytes> old;
   for (std::size_t i = 0; i + 4 < path.size() && !old; ++i) {
     if (path[i] != std::byte{0x30} || path[i + 1] != std::byte{0x82}) continue;
-    const std::size_t length = 4 + std::to_integer<std::size_t>(path[i + 2]) * 256 +
-                               std::to_integer<std::size_t>(path[i + 3]);
+    const std::size_t length =
+        4 + std::to_integer<std::size_t>(path[i + 2]) * 256 + std::to_integer<std::size_t>(path[i + 3]);
     if (i + length > path.size()) continue;
     const auto candidate = endorsements::Certificate::parse(ByteView(path).subspan(i, length));
     if (candidate && candidate->common_name() == "SEV-Genoa") old = candidate->der();

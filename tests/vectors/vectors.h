@@ -19,6 +19,6 @@ namespace blindbox::vectors {
 
 }  // namespace blindbox::vectors
 
-#define BLINDBOX_NEED_VECTORS()                                                                            \
-  if (!::blindbox::vectors::present())                                                                     \
+#define BLINDBOX_NEED_VECTORS()        \
+  if (!::blindbox::vectors::present()) \
   GTEST_SKIP() << "SKIPPED: no real evidence at hand; set BLINDBOX_VECTORS to the folder that holds it"

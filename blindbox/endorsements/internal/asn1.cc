@@ -48,8 +48,8 @@ bool is_rsa_pss_sha384(const X509_ALGOR* algorithm) {
   const std::unique_ptr<X509_ALGOR, decltype(&X509_ALGOR_free)> mask_hash(
       static_cast<X509_ALGOR*>(ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(X509_ALGOR), mask)), &X509_ALGOR_free);
   const bool trailer = parameters->trailerField == nullptr || ASN1_INTEGER_get(parameters->trailerField) == 1;
-  return mask_hash && names(mask_hash.get(), NID_sha384) && trailer &&
-         parameters->saltLength != nullptr && ASN1_INTEGER_get(parameters->saltLength) == 48;
+  return mask_hash && names(mask_hash.get(), NID_sha384) && trailer && parameters->saltLength != nullptr &&
+         ASN1_INTEGER_get(parameters->saltLength) == 48;
 }
 
 }  // namespace blindbox::endorsements::internal

@@ -59,8 +59,7 @@ bool has_p384(const Certificate& certificate) {
 
 bool may_sign_certificates(X509* x509) {
   const std::uint32_t flags = X509_get_extension_flags(x509);
-  return (flags & EXFLAG_CA) != 0 && (flags & EXFLAG_KUSAGE) != 0 &&
-         (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) != 0;
+  return (flags & EXFLAG_CA) != 0 && (flags & EXFLAG_KUSAGE) != 0 && (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) != 0;
 }
 
 }  // namespace
@@ -176,8 +175,8 @@ Result<void> check_authority(const Chain& chain) {
 Result<void> check_dates(const Chain& chain, base::Time now) {
   for (const Certificate* certificate : members(chain)) {
     if (now < certificate->not_before()) {
-      return fail(ErrorKind::refused, certificate->common_name() + " is valid from " +
-                                          base::to_iso8601(certificate->not_before()) + " on");
+      return fail(ErrorKind::refused,
+                  certificate->common_name() + " is valid from " + base::to_iso8601(certificate->not_before()) + " on");
     }
     if (now > certificate->not_after()) {
       return fail(ErrorKind::refused,

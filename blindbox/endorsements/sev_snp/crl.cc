@@ -46,7 +46,8 @@ Result<void> check_current(X509_CRL* crl, base::Time now) {
   const auto from = internal::to_time(X509_CRL_get0_lastUpdate(crl));
   const auto until = internal::to_time(X509_CRL_get0_nextUpdate(crl));
   if (!from || !until) return fail(ErrorKind::malformed, "a revocation list without dates");
-  if (now < *from) return fail(ErrorKind::refused, "a revocation list is current from " + base::to_iso8601(*from) + " on");
+  if (now < *from)
+    return fail(ErrorKind::refused, "a revocation list is current from " + base::to_iso8601(*from) + " on");
   if (now > *until) return fail(ErrorKind::refused, "a revocation list was current until " + base::to_iso8601(*until));
   return {};
 }

@@ -27,8 +27,8 @@ Result<Extensions> collect(X509* x509) {
     const std::string_view oid(name);
     if (length <= 0 || length >= static_cast<int>(sizeof name) || !oid.starts_with(kArc)) continue;
     const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
-    const ByteView bytes = std::as_bytes(
-        std::span(ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))));
+    const ByteView bytes =
+        std::as_bytes(std::span(ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value))));
     if (!found.emplace(oid.substr(kArc.size()), bytes).second) {
       return fail(ErrorKind::malformed, "the leaf certificate has extension " + std::string(oid) + " twice");
     }

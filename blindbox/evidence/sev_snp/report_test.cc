@@ -67,7 +67,8 @@ TEST(ParseReport, EveryReservedByteIsZero) {
       if (offset >= 0x48 && offset < 0x4C) continue;
       Bytes bytes = blank(version);
       bytes[offset] = std::byte{1};
-      EXPECT_EQ(problem(bytes) == "accepted", may_be_set(offset, version)) << "version " << +version << " at " << offset;
+      EXPECT_EQ(problem(bytes) == "accepted", may_be_set(offset, version))
+          << "version " << +version << " at " << offset;
     }
   }
 }
@@ -155,8 +156,7 @@ TEST(Product, NamesReadBack) {
 
 TEST(Tcb, TurinPutsFmcFirst) {
   const std::uint64_t raw = 0x5100'0000'0401'0203;
-  EXPECT_EQ(decode_tcb(raw, Product::turin),
-            (Tcb{.fmc = 3, .bootloader = 2, .tee = 1, .snp = 4, .microcode = 0x51}));
+  EXPECT_EQ(decode_tcb(raw, Product::turin), (Tcb{.fmc = 3, .bootloader = 2, .tee = 1, .snp = 4, .microcode = 0x51}));
   EXPECT_EQ(decode_tcb(0xDB18'0000'0000'0004, Product::milan),
             (Tcb{.fmc = 0, .bootloader = 4, .tee = 0, .snp = 0x18, .microcode = 0xDB}));
   const Tcb all{.fmc = 1, .bootloader = 2, .tee = 3, .snp = 4, .microcode = 5};

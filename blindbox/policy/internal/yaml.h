@@ -21,10 +21,10 @@ namespace blindbox::policy::internal {
 struct Tree {
   enum class Kind { null, scalar, sequence, map };
   Kind kind = Kind::null;
-  std::string text;               // of a scalar
-  bool plain = false;             // a scalar without quotes
-  int line = 0, column = 0;       // from 1 on
-  std::vector<Tree> children;     // of a map: key, value, key, value
+  std::string text;            // of a scalar
+  bool plain = false;          // a scalar without quotes
+  int line = 0, column = 0;    // from 1 on
+  std::vector<Tree> children;  // of a map: key, value, key, value
 };
 
 // ErrorKind::policy: not YAML, anchors, aliases, tags, more than one document, deeper than 8.

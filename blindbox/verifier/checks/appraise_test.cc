@@ -31,8 +31,8 @@ Outcome outcome(const AppraiseCheck& check, const Setting& setting) {
                         .expected_report_data = setting.expected_report_data,
                         .freshness_not_requested = setting.freshness_not_requested,
                         .manifest = std::nullopt};
-  const internal::Answer answer = check.judge(
-      {.report = report, .subject = subject, .policy = setting.policy, .manifest = setting.manifest});
+  const internal::Answer answer =
+      check.judge({.report = report, .subject = subject, .policy = setting.policy, .manifest = setting.manifest});
   EXPECT_FALSE(answer.expected.empty()) << check.id;
   EXPECT_FALSE(answer.actual.empty()) << check.id;
   return answer.outcome;
@@ -95,8 +95,8 @@ TEST(MinimumTcb, IsComparedPartByPart) {
     const AppraiseCheck* check;
     std::uint64_t UnverifiedReport::*raw;
   };
-  for (const Field& field : {Field{&tcb_minimum, &UnverifiedReport::reported_tcb},
-                             Field{&tcb_launch, &UnverifiedReport::launch_tcb}}) {
+  for (const Field& field :
+       {Field{&tcb_minimum, &UnverifiedReport::reported_tcb}, Field{&tcb_launch, &UnverifiedReport::launch_tcb}}) {
     Setting s;
     s.report.*field.raw = milan(floor);
     EXPECT_EQ(outcome(*field.check, s), Outcome::failed) << "no floor for the product";
@@ -208,7 +208,10 @@ TEST(Manifest, ValuesAreAmongThePolicys) {
       {&manifest_model, [](auto& p) { p.model_sha256.emplace(); }, [](auto& p) { p.model_sha256 = {{base::Sha256{}}}; },
        [](auto& m) { m.model.sha256[31] = std::byte{1}; }},
       {&manifest_software, [](auto& p) { p.software_versions.emplace(); },
-       [](auto& p) { p.software_versions = {{"other", "1.0"}}; }, [](auto& m) { m.software.version = "1.0.1"; }},
+       [](auto& p) {
+         p.software_versions = {{"other", "1.0"}};
+       },
+       [](auto& m) { m.software.version = "1.0.1"; }},
       {&manifest_isolation, [](auto& p) { p.isolation_postures.emplace(); },
        [](auto& p) { p.isolation_postures = {{"vm"}}; }, [](auto& m) { m.isolation.posture = "none"; }}};
   for (const Value& value : values) {

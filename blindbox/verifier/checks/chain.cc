@@ -14,9 +14,9 @@ constexpr std::string_view kProfile = "AMD 57230, certificate profiles";
 
 Answer judge_complete(const AuthenticateContext& context) {
   const auto& chain = context.chain;
-  const std::string names = chain ? chain->leaf.common_name() + ", " + chain->intermediate.common_name() + ", " +
-                                        chain->root.common_name()
-                                  : "";
+  const std::string names =
+      chain ? chain->leaf.common_name() + ", " + chain->intermediate.common_name() + ", " + chain->root.common_name()
+            : "";
   return internal::answer(chain.has_value(), "a leaf of the signing key's kind, its issuer, AMD's root",
                           chain ? names : chain.error().what);
 }

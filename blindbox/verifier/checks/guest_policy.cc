@@ -39,10 +39,9 @@ Answer judge_single_socket(const AppraiseContext& context) {
 
 constinit const AppraiseCheck debug_disabled{"sev_snp.policy.debug_disabled", "AMD 56860 rev. 1.58, Table 10, bit 19",
                                              "the guest can be debugged: its host reads its memory", "", &judge_debug};
-constinit const AppraiseCheck migrate_ma_disabled{"sev_snp.policy.migrate_ma_disabled",
-                                                  "AMD 56860 rev. 1.58, Table 10, bit 18",
-                                                  "the guest may be handed to a migration agent", "",
-                                                  &judge_migrate_ma};
+constinit const AppraiseCheck migrate_ma_disabled{
+    "sev_snp.policy.migrate_ma_disabled", "AMD 56860 rev. 1.58, Table 10, bit 18",
+    "the guest may be handed to a migration agent", "", &judge_migrate_ma};
 constinit const AppraiseCheck smt_disabled{"sev_snp.policy.smt_disabled", "AMD 56860 rev. 1.58, Table 10, bit 16",
                                            "the guest may share a core with others", "", &judge_smt};
 constinit const AppraiseCheck single_socket{"sev_snp.policy.single_socket", "AMD 56860 rev. 1.58, Table 10, bit 20",

@@ -46,11 +46,10 @@ Bytes encode_signature(const evidence::sev_snp::UnverifiedReport& report) {
 
 bool verifies(ByteView message, ByteView signature, EVP_PKEY* key) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  const bool good =
-      context && key != nullptr && !signature.empty() &&
-      EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha384(), nullptr, key) == 1 &&
-      EVP_DigestVerify(context.get(), base::uchars(signature), signature.size(), base::uchars(message),
-                       message.size()) == 1;
+  const bool good = context && key != nullptr && !signature.empty() &&
+                    EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha384(), nullptr, key) == 1 &&
+                    EVP_DigestVerify(context.get(), base::uchars(signature), signature.size(), base::uchars(message),
+                                     message.size()) == 1;
   ERR_clear_error();
   return good;
 }

@@ -35,9 +35,10 @@ Answer judge_layout(const AuthenticateContext& context) {
   const std::string expected = "zero where TCB_VERSION is reserved";
   if (!context.leaf) return answer(false, expected, "no leaf that tells the product");
   const auto& report = context.report;
-  for (const auto& [name, raw] :
-       {std::pair{"CURRENT_TCB", report.current_tcb}, {"REPORTED_TCB", report.reported_tcb},
-        {"COMMITTED_TCB", report.committed_tcb}, {"LAUNCH_TCB", report.launch_tcb}}) {
+  for (const auto& [name, raw] : {std::pair{"CURRENT_TCB", report.current_tcb},
+                                  {"REPORTED_TCB", report.reported_tcb},
+                                  {"COMMITTED_TCB", report.committed_tcb},
+                                  {"LAUNCH_TCB", report.launch_tcb}}) {
     const Product product = context.leaf->product;
     if (encode_tcb(decode_tcb(raw, product), product) != raw) {
       return answer(false, expected, fmt::format("{} {:016x}", name, raw));
@@ -91,10 +92,9 @@ constexpr std::string_view kHint = "the host needs newer firmware, or the policy
 constinit const AuthenticateCheck tcb_layout{"sev_snp.tcb.layout", "AMD 56860 rev. 1.58, Table 3",
                                              "a TCB version has bits that its product does not know", "",
                                              &judge_layout};
-constinit const AuthenticateCheck tcb_reported{"sev_snp.tcb.reported",
-                                               "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB; AMD 57230, extensions",
-                                               "the report claims another TCB than its certificate", "",
-                                               &judge_reported};
+constinit const AuthenticateCheck tcb_reported{
+    "sev_snp.tcb.reported", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB; AMD 57230, extensions",
+    "the report claims another TCB than its certificate", "", &judge_reported};
 constinit const AppraiseCheck tcb_committed{"sev_snp.tcb.committed", "AMD 56860 rev. 1.58, section 3.3",
                                             "the committed TCB is above the current one", "", &judge_committed};
 constinit const AppraiseCheck tcb_minimum{"sev_snp.tcb.minimum", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB",

@@ -67,7 +67,7 @@ Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::u
   return parse_host_port(has_port ? std::string(rest) : std::string(rest) + ":" + std::to_string(default_port));
 }
 
-Task<Result<Socket>> connect_tcp(const HostPort& to, Duration limit) {
+Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
   using asio::experimental::awaitable_operators::operator||;
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
@@ -93,7 +93,7 @@ Task<Result<Socket>> connect_tcp(const HostPort& to, Duration limit) {
                                                std::to_string(limit.count()) + " ms");
 }
 
-Task<Result<Socket>> connect_unix(const std::string& path) {
+Task<Result<Socket>> connect_unix(std::string path) {
   const auto executor = co_await asio::this_coro::executor;
   asio::local::stream_protocol::socket socket(executor);
   if (path.size() >= 108) co_return base::fail(ErrorKind::io, "the path of a Unix socket is too long: " + path);

@@ -23,8 +23,8 @@ struct HostPort {
 [[nodiscard]] Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::uint16_t default_port);
 
 // Tries every address of the host in turn within the limit.
-Task<Result<Socket>> connect_tcp(const HostPort& to, Duration limit);
-Task<Result<Socket>> connect_unix(const std::string& path);
+Task<Result<Socket>> connect_tcp(HostPort to, Duration limit);
+Task<Result<Socket>> connect_unix(std::string path);
 
 // ErrorKind::io with a hint when the port is taken.
 [[nodiscard]] Result<Acceptor> listen_tcp(const Executor& executor, const HostPort& at);

@@ -69,6 +69,7 @@ Result<base::Sha256> spki_sha256(const X509* certificate) {
 }
 
 Result<void> check_session(SSL* session) {
+  if (SSL_is_init_finished(session) != 1) return base::fail(ErrorKind::protocol, "the TLS handshake has not ended");
   if (SSL_version(session) != TLS1_3_VERSION) {
     return base::fail(ErrorKind::protocol, "the session is not TLS 1.3", SSL_get_version(session));
   }

@@ -3,8 +3,6 @@
 // there can make one, and tests/compile_fail proves it.
 #pragma once
 
-#include <utility>
-
 #include "blindbox/evidence/sev_snp/report.h"
 
 namespace blindbox::verifier {
@@ -25,8 +23,8 @@ class AuthenticReport {
 
  private:
   friend class internal::Authenticator;
-  AuthenticReport(evidence::sev_snp::UnverifiedReport claims, evidence::sev_snp::Product product, bool emulated)
-      : claims_(std::move(claims)), product_(product), emulated_(emulated) {}
+  AuthenticReport(const evidence::sev_snp::UnverifiedReport& claims, evidence::sev_snp::Product product, bool emulated)
+      : claims_(claims), product_(product), emulated_(emulated) {}
 
   evidence::sev_snp::UnverifiedReport claims_;
   evidence::sev_snp::Product product_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <ostream>
 #include <set>
 
 #include "blindbox/emulator/internal/certificates.h"
@@ -174,6 +175,9 @@ struct Row {
   const char* id;
   void (*spoil)(World&);
 };
+
+// What a test runner prints; the addresses within would change with every run.
+void PrintTo(const Row& row, std::ostream* out) { *out << row.id; }
 
 const Row kRows[] = {
     {"sev_snp.report.size", [](World& w) { w.tamper = [](auto& e) { e.report.push_back(std::byte{0}); }; }},

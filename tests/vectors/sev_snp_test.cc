@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <ostream>
 #include <set>
 
 #include "blindbox/endorsements/sev_snp/chain.h"
@@ -30,6 +31,9 @@ struct Case {
   std::uint32_t version;
   const char* refused_by;  // empty: accepted
 };
+
+// What a test runner prints; the addresses within would change with every run.
+void PrintTo(const Case& row, std::ostream* out) { *out << row.name; }
 
 constexpr Case kCases[] = {
     {"milan-v2-aci-kms", "vcek.der", "milan", "2023-06-01", 2, ""},

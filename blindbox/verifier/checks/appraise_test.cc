@@ -42,51 +42,51 @@ std::uint64_t milan(Tcb tcb) { return encode_tcb(tcb, Product::milan); }
 
 TEST(Vmpl, IsTheOneThatThePolicyNames) {
   Setting s;
-  EXPECT_EQ(outcome(vmpl, s), Outcome::passed);
+  EXPECT_EQ(outcome(kVmpl, s), Outcome::passed);
   s.report.vmpl = 1;
-  EXPECT_EQ(outcome(vmpl, s), Outcome::failed);
+  EXPECT_EQ(outcome(kVmpl, s), Outcome::failed);
   s.policy.sev_snp.vmpl = 1;
-  EXPECT_EQ(outcome(vmpl, s), Outcome::passed);
+  EXPECT_EQ(outcome(kVmpl, s), Outcome::passed);
   s.policy.sev_snp.vmpl = s.report.vmpl = 3;
-  EXPECT_EQ(outcome(vmpl, s), Outcome::passed);
+  EXPECT_EQ(outcome(kVmpl, s), Outcome::passed);
   // A report that the host asked for, even where a policy made in code wants it.
   s.policy.sev_snp.vmpl = s.report.vmpl = 4;
-  EXPECT_EQ(outcome(vmpl, s), Outcome::failed);
+  EXPECT_EQ(outcome(kVmpl, s), Outcome::failed);
 }
 
 TEST(GuestPolicy, DebugAndMigrationAreRefusedByAnyPolicy) {
   Setting s;
-  EXPECT_EQ(outcome(debug_disabled, s), Outcome::passed);
-  EXPECT_EQ(outcome(migrate_ma_disabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(kDebugDisabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(kMigrateMaDisabled, s), Outcome::passed);
   s.report.policy = ~(std::uint64_t{1} << 19);
-  EXPECT_EQ(outcome(debug_disabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(kDebugDisabled, s), Outcome::passed);
   s.report.policy = ~(std::uint64_t{1} << 18);
-  EXPECT_EQ(outcome(migrate_ma_disabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(kMigrateMaDisabled, s), Outcome::passed);
   s.report.policy = std::uint64_t{1} << 19;
-  EXPECT_EQ(outcome(debug_disabled, s), Outcome::failed);
+  EXPECT_EQ(outcome(kDebugDisabled, s), Outcome::failed);
   s.report.policy = std::uint64_t{1} << 18;
-  EXPECT_EQ(outcome(migrate_ma_disabled, s), Outcome::failed);
+  EXPECT_EQ(outcome(kMigrateMaDisabled, s), Outcome::failed);
 }
 
 TEST(GuestPolicy, SmtAndSocketsMatterWhereAsked) {
   Setting s;
-  EXPECT_EQ(outcome(smt_disabled, s), Outcome::not_requested);
-  EXPECT_EQ(outcome(single_socket, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kSmtDisabled, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kSingleSocket, s), Outcome::not_requested);
   s.policy.sev_snp.require_smt_disabled = s.policy.sev_snp.require_single_socket = true;
-  EXPECT_EQ(outcome(smt_disabled, s), Outcome::passed);
-  EXPECT_EQ(outcome(single_socket, s), Outcome::failed);
+  EXPECT_EQ(outcome(kSmtDisabled, s), Outcome::passed);
+  EXPECT_EQ(outcome(kSingleSocket, s), Outcome::failed);
   s.report.policy = std::uint64_t{1} << 16 | std::uint64_t{1} << 20;
-  EXPECT_EQ(outcome(smt_disabled, s), Outcome::failed);
-  EXPECT_EQ(outcome(single_socket, s), Outcome::passed);
+  EXPECT_EQ(outcome(kSmtDisabled, s), Outcome::failed);
+  EXPECT_EQ(outcome(kSingleSocket, s), Outcome::passed);
 }
 
 TEST(Product, IsOneThatThePolicyLists) {
   Setting s;
-  EXPECT_EQ(outcome(product_allowed, s), Outcome::failed) << "an empty list accepts nothing";
+  EXPECT_EQ(outcome(kProductAllowed, s), Outcome::failed) << "an empty list accepts nothing";
   s.policy.sev_snp.products[Product::genoa] = {};
-  EXPECT_EQ(outcome(product_allowed, s), Outcome::failed);
+  EXPECT_EQ(outcome(kProductAllowed, s), Outcome::failed);
   s.policy.sev_snp.products[Product::milan] = {};
-  EXPECT_EQ(outcome(product_allowed, s), Outcome::passed);
+  EXPECT_EQ(outcome(kProductAllowed, s), Outcome::passed);
 }
 
 TEST(MinimumTcb, IsComparedPartByPart) {
@@ -96,7 +96,7 @@ TEST(MinimumTcb, IsComparedPartByPart) {
     std::uint64_t UnverifiedReport::*raw;
   };
   for (const Field& field :
-       {Field{&tcb_minimum, &UnverifiedReport::reported_tcb}, Field{&tcb_launch, &UnverifiedReport::launch_tcb}}) {
+       {Field{&kTcbMinimum, &UnverifiedReport::reported_tcb}, Field{&kTcbLaunch, &UnverifiedReport::launch_tcb}}) {
     Setting s;
     s.report.*field.raw = milan(floor);
     EXPECT_EQ(outcome(*field.check, s), Outcome::failed) << "no floor for the product";
@@ -118,82 +118,82 @@ TEST(MinimumTcb, ReadsTurinsLayoutOnTurin) {
   s.product = Product::turin;
   s.policy.sev_snp.products[Product::turin] = {.fmc = 2, .bootloader = 0, .tee = 0, .snp = 0, .microcode = 0};
   s.report.reported_tcb = encode_tcb({.fmc = 2}, Product::turin);
-  EXPECT_EQ(outcome(tcb_minimum, s), Outcome::passed);
+  EXPECT_EQ(outcome(kTcbMinimum, s), Outcome::passed);
   s.report.reported_tcb = encode_tcb({.fmc = 1, .bootloader = 9}, Product::turin);
-  EXPECT_EQ(outcome(tcb_minimum, s), Outcome::failed);
+  EXPECT_EQ(outcome(kTcbMinimum, s), Outcome::failed);
 }
 
 TEST(CommittedTcb, IsAtMostTheCurrentOne) {
   Setting s;
-  EXPECT_EQ(outcome(tcb_committed, s), Outcome::passed);
+  EXPECT_EQ(outcome(kTcbCommitted, s), Outcome::passed);
   s.report.current_tcb = milan({.snp = 8, .microcode = 0xD2});
   s.report.committed_tcb = milan({.snp = 8, .microcode = 0x73});
-  EXPECT_EQ(outcome(tcb_committed, s), Outcome::passed) << "as on genuine hosts";
+  EXPECT_EQ(outcome(kTcbCommitted, s), Outcome::passed) << "as on genuine hosts";
   s.report.committed_tcb = milan({.snp = 9, .microcode = 0x73});
-  EXPECT_EQ(outcome(tcb_committed, s), Outcome::failed);
+  EXPECT_EQ(outcome(kTcbCommitted, s), Outcome::failed);
   s.report.committed_tcb = s.report.current_tcb;
   s.report.current_firmware = {.build = 9, .minor = 55, .major = 1};
   s.report.committed_firmware = {.build = 10, .minor = 54, .major = 1};
-  EXPECT_EQ(outcome(tcb_committed, s), Outcome::passed);
+  EXPECT_EQ(outcome(kTcbCommitted, s), Outcome::passed);
   s.report.committed_firmware = {.build = 10, .minor = 55, .major = 1};
-  EXPECT_EQ(outcome(tcb_committed, s), Outcome::failed);
+  EXPECT_EQ(outcome(kTcbCommitted, s), Outcome::failed);
 }
 
 TEST(ChipId, IsOneThatThePolicyLists) {
   Setting s;
   s.report.chip_id[0] = std::byte{1};
-  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kChipIdAllowed, s), Outcome::not_requested);
   s.policy.sev_snp.chip_ids.emplace();
-  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::failed) << "an empty list accepts nothing";
+  EXPECT_EQ(outcome(kChipIdAllowed, s), Outcome::failed) << "an empty list accepts nothing";
   s.policy.sev_snp.chip_ids = {{ByteArray<64>{}, s.report.chip_id}};
-  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::passed);
+  EXPECT_EQ(outcome(kChipIdAllowed, s), Outcome::passed);
   s.report.chip_id[63] = std::byte{1};
-  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::failed);
+  EXPECT_EQ(outcome(kChipIdAllowed, s), Outcome::failed);
   s.report.chip_id = {};
-  EXPECT_EQ(outcome(chip_id_allowed, s), Outcome::failed) << "zero is no chip";
+  EXPECT_EQ(outcome(kChipIdAllowed, s), Outcome::failed) << "zero is no chip";
 }
 
 TEST(ReportData, IsTheChannelsOrTheWaiverIsByName) {
   Setting s;
   s.report.report_data[63] = std::byte{1};
-  EXPECT_EQ(outcome(report_data, s), Outcome::failed) << "nothing expected";
+  EXPECT_EQ(outcome(kReportData, s), Outcome::failed) << "nothing expected";
   s.freshness_not_requested = true;
-  EXPECT_EQ(outcome(report_data, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kReportData, s), Outcome::not_requested);
   s.expected_report_data = ByteArray<64>{};
-  EXPECT_EQ(outcome(report_data, s), Outcome::failed) << "the waiver never outweighs an expectation";
+  EXPECT_EQ(outcome(kReportData, s), Outcome::failed) << "the waiver never outweighs an expectation";
   s.expected_report_data = s.report.report_data;
-  EXPECT_EQ(outcome(report_data, s), Outcome::passed);
+  EXPECT_EQ(outcome(kReportData, s), Outcome::passed);
   s.freshness_not_requested = false;
-  EXPECT_EQ(outcome(report_data, s), Outcome::passed);
+  EXPECT_EQ(outcome(kReportData, s), Outcome::passed);
 }
 
 TEST(Measurement, IsOneThatThePolicyLists) {
   Setting s;
-  EXPECT_EQ(outcome(measurement, s), Outcome::failed) << "an empty list accepts nothing";
+  EXPECT_EQ(outcome(kMeasurement, s), Outcome::failed) << "an empty list accepts nothing";
   s.policy.sev_snp.measurements = {ByteArray<48>{std::byte{1}}, ByteArray<48>{std::byte{2}}};
-  EXPECT_EQ(outcome(measurement, s), Outcome::failed);
+  EXPECT_EQ(outcome(kMeasurement, s), Outcome::failed);
   s.report.measurement[0] = std::byte{2};
-  EXPECT_EQ(outcome(measurement, s), Outcome::passed);
+  EXPECT_EQ(outcome(kMeasurement, s), Outcome::passed);
   s.report.measurement[47] = std::byte{1};
-  EXPECT_EQ(outcome(measurement, s), Outcome::failed);
+  EXPECT_EQ(outcome(kMeasurement, s), Outcome::failed);
 }
 
 TEST(HostData, IsOneThatThePolicyLists) {
   Setting s;
-  EXPECT_EQ(outcome(host_data, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kHostData, s), Outcome::not_requested);
   s.policy.sev_snp.host_data.emplace();
-  EXPECT_EQ(outcome(host_data, s), Outcome::failed) << "an empty list accepts nothing";
+  EXPECT_EQ(outcome(kHostData, s), Outcome::failed) << "an empty list accepts nothing";
   s.policy.sev_snp.host_data->push_back({});
-  EXPECT_EQ(outcome(host_data, s), Outcome::passed);
+  EXPECT_EQ(outcome(kHostData, s), Outcome::passed);
   s.report.host_data[31] = std::byte{1};
-  EXPECT_EQ(outcome(host_data, s), Outcome::failed);
+  EXPECT_EQ(outcome(kHostData, s), Outcome::failed);
 }
 
 TEST(UvmEndorsement, IsNeverCountedAsAPass) {
   Setting s;
-  EXPECT_EQ(outcome(uvm_endorsement, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kUvmEndorsement, s), Outcome::not_requested);
   s.evidence.uvm_endorsement = Bytes(7);
-  EXPECT_EQ(outcome(uvm_endorsement, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kUvmEndorsement, s), Outcome::not_requested);
 }
 
 // The three checks of single values behave alike.
@@ -205,14 +205,14 @@ TEST(Manifest, ValuesAreAmongThePolicys) {
     void (*change)(evidence::ServiceManifest&);
   };
   const Value values[] = {
-      {&manifest_model, [](auto& p) { p.model_sha256.emplace(); }, [](auto& p) { p.model_sha256 = {{base::Sha256{}}}; },
+      {&kManifestModel, [](auto& p) { p.model_sha256.emplace(); }, [](auto& p) { p.model_sha256 = {{base::Sha256{}}}; },
        [](auto& m) { m.model.sha256[31] = std::byte{1}; }},
-      {&manifest_software, [](auto& p) { p.software_versions.emplace(); },
+      {&kManifestSoftware, [](auto& p) { p.software_versions.emplace(); },
        [](auto& p) {
          p.software_versions = {{"other", "1.0"}};
        },
        [](auto& m) { m.software.version = "1.0.1"; }},
-      {&manifest_isolation, [](auto& p) { p.isolation_postures.emplace(); },
+      {&kManifestIsolation, [](auto& p) { p.isolation_postures.emplace(); },
        [](auto& p) { p.isolation_postures = {{"vm"}}; }, [](auto& m) { m.isolation.posture = "none"; }}};
   for (const Value& value : values) {
     Setting s;
@@ -238,11 +238,11 @@ TEST(Manifest, ValuesAreAmongThePolicys) {
 
 TEST(Manifest, ABrokenOneFailsEvenWhereNothingIsAsked) {
   Setting s;
-  EXPECT_EQ(outcome(manifest_format, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kManifestFormat, s), Outcome::not_requested);
   s.manifest = base::fail(ErrorKind::malformed, "broken");
-  EXPECT_EQ(outcome(manifest_format, s), Outcome::failed);
+  EXPECT_EQ(outcome(kManifestFormat, s), Outcome::failed);
   s.manifest = evidence::ServiceManifest{};
-  EXPECT_EQ(outcome(manifest_format, s), Outcome::passed);
+  EXPECT_EQ(outcome(kManifestFormat, s), Outcome::passed);
 }
 
 }  // namespace

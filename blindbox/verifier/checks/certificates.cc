@@ -17,7 +17,7 @@ Answer judge(const ParseContext& context) {
 
 }  // namespace
 
-constinit const ParseCheck certificates_readable{"sev_snp.certificates.readable", "RFC 5280, section 4.1",
+constinit const ParseCheck kCertificatesReadable{"sev_snp.certificates.readable", "RFC 5280, section 4.1",
                                                  "a certificate in the evidence cannot be read", "", &judge};
 
 }  // namespace blindbox::verifier::checks

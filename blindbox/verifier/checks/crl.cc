@@ -24,7 +24,7 @@ Answer judge(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck crl{"sev_snp.crl", "RFC 5280, section 6.3; AMD 57230, CRL",
-                                      "the chain's revocation lists do not hold", "", &judge};
+constinit const AuthenticateCheck kCrl{"sev_snp.crl", "RFC 5280, section 6.3; AMD 57230, CRL",
+                                       "the chain's revocation lists do not hold", "", &judge};
 
 }  // namespace blindbox::verifier::checks

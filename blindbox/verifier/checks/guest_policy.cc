@@ -37,14 +37,14 @@ Answer judge_single_socket(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck debug_disabled{"sev_snp.policy.debug_disabled", "AMD 56860 rev. 1.58, Table 10, bit 19",
+constinit const AppraiseCheck kDebugDisabled{"sev_snp.policy.debug_disabled", "AMD 56860 rev. 1.58, Table 10, bit 19",
                                              "the guest can be debugged: its host reads its memory", "", &judge_debug};
-constinit const AppraiseCheck migrate_ma_disabled{
-    "sev_snp.policy.migrate_ma_disabled", "AMD 56860 rev. 1.58, Table 10, bit 18",
-    "the guest may be handed to a migration agent", "", &judge_migrate_ma};
-constinit const AppraiseCheck smt_disabled{"sev_snp.policy.smt_disabled", "AMD 56860 rev. 1.58, Table 10, bit 16",
+constinit const AppraiseCheck kMigrateMaDisabled{"sev_snp.policy.migrate_ma_disabled",
+                                                 "AMD 56860 rev. 1.58, Table 10, bit 18",
+                                                 "the guest may be handed to a migration agent", "", &judge_migrate_ma};
+constinit const AppraiseCheck kSmtDisabled{"sev_snp.policy.smt_disabled", "AMD 56860 rev. 1.58, Table 10, bit 16",
                                            "the guest may share a core with others", "", &judge_smt};
-constinit const AppraiseCheck single_socket{"sev_snp.policy.single_socket", "AMD 56860 rev. 1.58, Table 10, bit 20",
+constinit const AppraiseCheck kSingleSocket{"sev_snp.policy.single_socket", "AMD 56860 rev. 1.58, Table 10, bit 20",
                                             "the guest may run across sockets", "", &judge_single_socket};
 
 }  // namespace blindbox::verifier::checks

@@ -24,7 +24,7 @@ Answer judge(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck host_data{"sev_snp.host_data", "AMD 56860 rev. 1.58, Table 23, HOST_DATA",
+constinit const AppraiseCheck kHostData{"sev_snp.host_data", "AMD 56860 rev. 1.58, Table 23, HOST_DATA",
                                         "the host data is not in the policy", "", &judge};
 
 }  // namespace blindbox::verifier::checks

@@ -20,7 +20,7 @@ Answer judge(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck leaf_extensions{"sev_snp.leaf.extensions", "AMD 57230, certificate extensions",
+constinit const AuthenticateCheck kLeafExtensions{"sev_snp.leaf.extensions", "AMD 57230, certificate extensions",
                                                   "the leaf certificate's extensions cannot be read", "", &judge};
 
 }  // namespace blindbox::verifier::checks

@@ -60,14 +60,14 @@ Answer judge_isolation(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck manifest_format{"manifest.format", "docs/protocol.md, service manifest; RFC 8785",
+constinit const AppraiseCheck kManifestFormat{"manifest.format", "docs/protocol.md, service manifest; RFC 8785",
                                               "the service manifest cannot be read", "", &judge_format};
-constinit const AppraiseCheck manifest_model{"manifest.model_sha256", kClause, "the model is not in the policy",
+constinit const AppraiseCheck kManifestModel{"manifest.model_sha256", kClause, "the model is not in the policy",
                                              "compare manifest.model_sha256 in the policy with the model's file",
                                              &judge_model};
-constinit const AppraiseCheck manifest_software{"manifest.software", kClause,
+constinit const AppraiseCheck kManifestSoftware{"manifest.software", kClause,
                                                 "the software version is not in the policy", "", &judge_software};
-constinit const AppraiseCheck manifest_isolation{"manifest.isolation", kClause,
+constinit const AppraiseCheck kManifestIsolation{"manifest.isolation", kClause,
                                                  "the isolation posture is not in the policy", "", &judge_isolation};
 
 }  // namespace blindbox::verifier::checks

@@ -22,10 +22,10 @@ Answer judge(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck measurement{"sev_snp.measurement", "AMD 56860 rev. 1.58, Table 23, MEASUREMENT",
-                                          "the measurement is not in the policy",
-                                          "review what changed in the server's release before adding it to "
-                                          "sev_snp.measurements",
-                                          &judge};
+constinit const AppraiseCheck kMeasurement{"sev_snp.measurement", "AMD 56860 rev. 1.58, Table 23, MEASUREMENT",
+                                           "the measurement is not in the policy",
+                                           "review what changed in the server's release before adding it to "
+                                           "sev_snp.measurements",
+                                           &judge};
 
 }  // namespace blindbox::verifier::checks

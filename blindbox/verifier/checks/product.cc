@@ -41,10 +41,10 @@ Answer judge_allowed(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck product{"sev_snp.product",
-                                          "AMD 56860 rev. 1.58, Table 23, CPUID_FAM_ID, CPUID_MOD_ID",
-                                          "report and certificates speak of different products", "", &judge_agreement};
-constinit const AppraiseCheck product_allowed{
+constinit const AuthenticateCheck kProduct{"sev_snp.product",
+                                           "AMD 56860 rev. 1.58, Table 23, CPUID_FAM_ID, CPUID_MOD_ID",
+                                           "report and certificates speak of different products", "", &judge_agreement};
+constinit const AppraiseCheck kProductAllowed{
     "sev_snp.product.allowed", "docs/threat-model.md, products", "the policy does not accept this product",
     "add it under sev_snp.products together with its minimum TCB", &judge_allowed};
 

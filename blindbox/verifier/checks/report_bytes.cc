@@ -28,14 +28,14 @@ Answer judge_layout(const ParseContext& context) {
 
 }  // namespace
 
-constinit const ParseCheck report_size{"sev_snp.report.size", "AMD 56860 rev. 1.58, Table 23",
+constinit const ParseCheck kReportSize{"sev_snp.report.size", "AMD 56860 rev. 1.58, Table 23",
                                        "the attestation report has a wrong size", "", &judge_size};
-constinit const ParseCheck report_version{
+constinit const ParseCheck kReportVersion{
     "sev_snp.report.version", "AMD 56860 rev. 1.58, Table 23, VERSION",
     "the attestation report has a version that is not accepted",
     "version 1 comes from development tools that fake reports; a newer one than 5 needs a newer blindbox",
     &judge_version};
-constinit const ParseCheck report_layout{"sev_snp.report.layout", "AMD 56860 rev. 1.58, Tables 10, 23 and 139",
+constinit const ParseCheck kReportLayout{"sev_snp.report.layout", "AMD 56860 rev. 1.58, Tables 10, 23 and 139",
                                          "the attestation report breaks its layout", "", &judge_layout};
 
 }  // namespace blindbox::verifier::checks

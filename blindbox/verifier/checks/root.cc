@@ -39,7 +39,7 @@ Answer judge(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck root{
+constinit const AuthenticateCheck kRoot{
     "sev_snp.root", "AMD 57230, ARK", "the certificate chain ends at an unknown root",
     "evidence from an emulator is accepted only where the policy names its root under unsafe.trust_emulator", &judge};
 

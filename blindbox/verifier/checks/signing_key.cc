@@ -24,9 +24,9 @@ Answer judge_kind(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck mask_chip_key{"sev_snp.mask_chip_key", "AMD 56860 rev. 1.58, Table 23, MASK_CHIP_KEY",
-                                                "the host keeps the chip from signing reports", "", &judge_mask};
-constinit const AuthenticateCheck signing_key{"sev_snp.signing_key", "AMD 56860 rev. 1.58, Table 23, SIGNING_KEY",
+constinit const AuthenticateCheck kMaskChipKey{"sev_snp.mask_chip_key", "AMD 56860 rev. 1.58, Table 23, MASK_CHIP_KEY",
+                                               "the host keeps the chip from signing reports", "", &judge_mask};
+constinit const AuthenticateCheck kSigningKey{"sev_snp.signing_key", "AMD 56860 rev. 1.58, Table 23, SIGNING_KEY",
                                               "the report is signed with no key of a chip or a provider", "",
                                               &judge_kind};
 

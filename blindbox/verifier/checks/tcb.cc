@@ -89,17 +89,17 @@ constexpr std::string_view kHint = "the host needs newer firmware, or the policy
 
 }  // namespace
 
-constinit const AuthenticateCheck tcb_layout{"sev_snp.tcb.layout", "AMD 56860 rev. 1.58, Table 3",
+constinit const AuthenticateCheck kTcbLayout{"sev_snp.tcb.layout", "AMD 56860 rev. 1.58, Table 3",
                                              "a TCB version has bits that its product does not know", "",
                                              &judge_layout};
-constinit const AuthenticateCheck tcb_reported{
+constinit const AuthenticateCheck kTcbReported{
     "sev_snp.tcb.reported", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB; AMD 57230, extensions",
     "the report claims another TCB than its certificate", "", &judge_reported};
-constinit const AppraiseCheck tcb_committed{"sev_snp.tcb.committed", "AMD 56860 rev. 1.58, section 3.3",
+constinit const AppraiseCheck kTcbCommitted{"sev_snp.tcb.committed", "AMD 56860 rev. 1.58, section 3.3",
                                             "the committed TCB is above the current one", "", &judge_committed};
-constinit const AppraiseCheck tcb_minimum{"sev_snp.tcb.minimum", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB",
+constinit const AppraiseCheck kTcbMinimum{"sev_snp.tcb.minimum", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB",
                                           "the platform's TCB is below the policy's minimum", kHint, &judge_minimum};
-constinit const AppraiseCheck tcb_launch{"sev_snp.tcb.launch", "AMD 56860 rev. 1.58, Table 23, LAUNCH_TCB",
+constinit const AppraiseCheck kTcbLaunch{"sev_snp.tcb.launch", "AMD 56860 rev. 1.58, Table 23, LAUNCH_TCB",
                                          "the guest was launched under a TCB below the policy's minimum",
                                          "launch the guest again on the updated platform", &judge_launch};
 

@@ -16,6 +16,6 @@ Answer judge(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck uvm_endorsement{"azure.uvm_endorsement", "docs/checks.md", "", "", &judge};
+constinit const AppraiseCheck kUvmEndorsement{"azure.uvm_endorsement", "docs/checks.md", "", "", &judge};
 
 }  // namespace blindbox::verifier::checks

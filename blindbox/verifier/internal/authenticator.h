@@ -9,9 +9,9 @@ namespace blindbox::verifier::internal {
 
 class Authenticator {
  public:
-  [[nodiscard]] static AuthenticReport admit(evidence::sev_snp::UnverifiedReport claims,
+  [[nodiscard]] static AuthenticReport admit(const evidence::sev_snp::UnverifiedReport& claims,
                                              evidence::sev_snp::Product product, bool emulated) {
-    return {std::move(claims), product, emulated};
+    return {claims, product, emulated};
   }
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/emulator/run.h"
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 

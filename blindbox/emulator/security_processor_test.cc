@@ -174,7 +174,7 @@ TEST(Crl, IsSignedByTheArkAndRevokes) {
   const auto processor = test_processor();
   const auto certificates = processor->certificates(Guest());
   const auto now = base::now();
-  const auto crl = [&](std::vector<std::uint64_t> serials) {
+  const auto crl = [&](const std::vector<std::uint64_t>& serials) {
     return processor->crl(Product::milan, serials, now - std::chrono::hours(1), now + std::chrono::hours(1));
   };
   const Bytes empty = crl({});

@@ -103,15 +103,16 @@ int get_extended_report(Device& device, std::span<std::byte> message, std::uint6
 
 }  // namespace
 
+// The addresses are another process's: there is no pointer that they could come from.
 bool ProcessMemory::read(std::uint64_t address, std::span<std::byte> into) {
   const iovec local{into.data(), into.size()};
-  const iovec remote{reinterpret_cast<void*>(address), into.size()};
+  const iovec remote{reinterpret_cast<void*>(address), into.size()};  // NOLINT(performance-no-int-to-ptr)
   return ::process_vm_readv(pid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(into.size());
 }
 
 bool ProcessMemory::write(std::uint64_t address, ByteView from) {
   const iovec local{const_cast<std::byte*>(from.data()), from.size()};
-  const iovec remote{reinterpret_cast<void*>(address), from.size()};
+  const iovec remote{reinterpret_cast<void*>(address), from.size()};  // NOLINT(performance-no-int-to-ptr)
   return ::process_vm_writev(pid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(from.size());
 }
 

@@ -25,7 +25,7 @@ class TsmFolder {
   [[nodiscard]] static const std::vector<TsmAttribute>& attributes();
   [[nodiscard]] static const TsmAttribute* attribute(std::string_view name);
 
-  [[nodiscard]] bool has(const std::string& instance) const { return instances_.count(instance) != 0; }
+  [[nodiscard]] bool has(const std::string& instance) const { return instances_.contains(instance); }
   [[nodiscard]] std::vector<std::string> names() const;
   // 0 or -errno, here and below.
   int make(const std::string& instance);

@@ -54,7 +54,7 @@ Runner::~Runner() { forget(); }
 // Wiped, not only marked as free: another tenant's code must not be found in memory either.
 void Runner::forget() {
   llama_memory_clear(llama_get_memory(llama_.context.get()), true);
-  ::explicit_bzero(cached_.data(), cached_.size() * sizeof(Token));
+  if (!cached_.empty()) ::explicit_bzero(cached_.data(), cached_.size() * sizeof(Token));
   cached_.clear();
 }
 

@@ -31,7 +31,7 @@ Task<bool> refuse(net::Stream& stream, std::string_view target, unsigned status,
 
 }  // namespace
 
-struct Gateway::State {
+struct internal::State {
   State(attested_tls::Responder& answering, ConnectApplication connect, Limits bounds)
       : responder(answering), application(std::move(connect)), limits(bounds) {}
 
@@ -54,11 +54,12 @@ struct Gateway::State {
 
 namespace {
 
+using StatePtr = std::shared_ptr<internal::State>;
+
 // One client's connection: the requests on it, one after the other.
-template <typename State>
-class Connection {
+class ClientSession {
  public:
-  Connection(std::shared_ptr<State> state, net::Socket socket, net::Session& session)
+  ClientSession(StatePtr state, net::Socket socket, net::Session& session)
       : state_(std::move(state)), session_(session), stream_(std::move(socket), *state_->tls), reader_(stream_) {
     session_.own(stream_);
     ++state_->stats.connections;
@@ -71,7 +72,9 @@ class Connection {
       spdlog::debug("gateway: {}", shaken.error().what);
       co_return stream_.close();
     }
-    while (!session_.draining() && co_await serve_one()) {
+    // Not one condition: g++ 12 miscompiles co_await behind && in a loop's condition.
+    while (!session_.draining()) {
+      if (!co_await serve_one()) break;
     }
     count_application_bytes();
     co_await stream_.shut_down();
@@ -146,7 +149,7 @@ class Connection {
     counted_ = now;
   }
 
-  std::shared_ptr<State> state_;
+  StatePtr state_;
   net::Session& session_;
   TlsStream stream_;
   RequestReader reader_;
@@ -156,27 +159,27 @@ class Connection {
   std::uint64_t counted_ = 0;
 };
 
-template <typename State>
-Task<void> run_connection(std::shared_ptr<State> state, net::Socket socket, net::Session& session) {
+Task<void> run_session(StatePtr state, net::Socket socket, net::Session& session) {
   if (std::chrono::steady_clock::now() - state->key_made > state->limits.key_lifetime) {
     if (auto renewed = state->renew_key(); !renewed) spdlog::error("gateway: {}", renewed.error().what);
   }
-  const auto connection = std::make_unique<Connection<State>>(state, std::move(socket), session);
-  co_await connection->run();
+  const auto client = std::make_unique<ClientSession>(state, std::move(socket), session);
+  co_await client->run();
 }
 
 }  // namespace
 
 Gateway::Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, ConnectApplication application, Limits limits)
-    : state_(std::make_shared<State>(responder, std::move(application), limits)) {
+    : state_(std::make_shared<internal::State>(responder, std::move(application), limits)) {
   state_->sessions = std::make_unique<net::Sessions>(
       std::move(acceptor), limits.connections,
       [weak = std::weak_ptr(state_)](net::Socket socket, net::Session& session) -> Task<void> {
-        if (const auto state = weak.lock()) co_await run_connection(state, std::move(socket), session);
+        if (const auto state = weak.lock()) co_await run_session(state, std::move(socket), session);
       });
 }
 
-Gateway::~Gateway() { state_->sessions->stop(); }
+// At once, while every session's stream still exists: the last connection may outlive this object by a turn of the loop.
+Gateway::~Gateway() { state_->sessions.reset(); }
 
 Result<void> Gateway::start() {
   if (auto made = state_->renew_key(); !made) return made;

@@ -11,6 +11,10 @@
 
 namespace blindbox::gateway {
 
+namespace internal {
+struct State;
+}
+
 // A fresh connection to the application for each request, so that closing it cancels that request and no other.
 using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 
@@ -47,8 +51,7 @@ class Gateway {
   [[nodiscard]] Stats stats() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<internal::State> state_;
 };
 
 }  // namespace blindbox::gateway

@@ -33,7 +33,7 @@ Kind kind_of(const Error& error) {
 
 }  // namespace
 
-struct Proxy::State {
+struct internal::State {
   State(std::shared_ptr<Pool> from, Limits bounds) : pool(std::move(from)), limits(bounds) {}
   std::shared_ptr<Pool> pool;
   Limits limits;
@@ -42,21 +42,21 @@ struct Proxy::State {
 
 namespace {
 
+using StatePtr = std::shared_ptr<internal::State>;
+
 // One editor's connection.
-template <typename State>
-class Connection {
+class EditorSession {
  public:
-  Connection(std::shared_ptr<State> state, net::Socket socket, net::Session& session)
+  EditorSession(StatePtr state, net::Socket socket, net::Session& session)
       : state_(std::move(state)), session_(session), stream_(std::move(socket)), reader_(stream_) {
     session_.own(stream_);
     stream_.set_write_deadline(state_->limits.relay.stall);
   }
 
   Task<void> run() {
-    // Not one condition: g++ 12 miscompiles co_await behind && in a loop's condition.
-    while (!session_.draining()) {
-      if (!co_await serve_one()) break;
-    }
+    // A variable, and no co_await in a condition: g++ 12 lays out a wrong frame for this function otherwise.
+    bool more = true;
+    while (more && !session_.draining()) more = co_await serve_one();
     co_await stream_.shut_down();
   }
 
@@ -114,26 +114,25 @@ class Connection {
     co_return co_await refuse(head.target, 502, "server_failed", relayed.error);
   }
 
-  std::shared_ptr<State> state_;
+  StatePtr state_;
   net::Session& session_;
   net::SocketStream stream_;
   http::RequestReader reader_;
 };
 
-template <typename State>
-Task<void> run_connection(std::shared_ptr<State> state, net::Socket socket, net::Session& session) {
-  const auto connection = std::make_unique<Connection<State>>(state, std::move(socket), session);
-  co_await connection->run();
+Task<void> run_session(StatePtr state, net::Socket socket, net::Session& session) {
+  const auto client = std::make_unique<EditorSession>(state, std::move(socket), session);
+  co_await client->run();
 }
 
 }  // namespace
 
 Proxy::Proxy(net::Acceptor acceptor, std::shared_ptr<Pool> pool, Limits limits)
-    : state_(std::make_shared<State>(std::move(pool), limits)) {
+    : state_(std::make_shared<internal::State>(std::move(pool), limits)) {
   state_->sessions = std::make_unique<net::Sessions>(
       std::move(acceptor), limits.connections,
       [weak = std::weak_ptr(state_)](net::Socket socket, net::Session& session) -> Task<void> {
-        if (const auto state = weak.lock()) co_await run_connection(state, std::move(socket), session);
+        if (const auto state = weak.lock()) co_await run_session(state, std::move(socket), session);
       });
 }
 

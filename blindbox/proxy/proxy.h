@@ -8,6 +8,10 @@
 
 namespace blindbox::proxy {
 
+namespace internal {
+struct State;
+}
+
 struct Limits {
   std::size_t connections = 256;
   http::RelayLimits relay;
@@ -25,8 +29,7 @@ class Proxy {
   [[nodiscard]] std::uint16_t port() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<internal::State> state_;
 };
 
 }  // namespace blindbox::proxy

@@ -136,7 +136,8 @@ Proxy::Proxy(net::Acceptor acceptor, std::shared_ptr<Pool> pool, Limits limits)
       });
 }
 
-Proxy::~Proxy() { state_->sessions->stop(); }
+// At once, while every session's stream still exists: the last connection may outlive this object by a turn of the loop.
+Proxy::~Proxy() { state_->sessions.reset(); }
 
 void Proxy::start() { state_->sessions->start(); }
 

@@ -16,7 +16,7 @@ Bytes encode_spki(X509* x509) {
   unsigned char* der = nullptr;
   const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
   if (length <= 0) return {};
-  const Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
+  Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
   OPENSSL_free(der);
   return out;
 }

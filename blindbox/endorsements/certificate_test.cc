@@ -76,7 +76,7 @@ Bytes make(
   X509_sign(x509.get(), key.get(), EVP_sha384());
   unsigned char* der = nullptr;
   const int length = i2d_X509(x509.get(), &der);
-  const Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
+  Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
   OPENSSL_free(der);
   return out;
 }

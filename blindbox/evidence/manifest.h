@@ -48,6 +48,6 @@ struct ServiceManifest {
 
 // Malformed: over the cap, not JSON, unknown or missing members, wrong types, or not canonical: encoding what was
 // read must give the same bytes, which refuses duplicate members too.
-[[nodiscard]] Result<ServiceManifest> decode_manifest(ByteView json);
+[[nodiscard]] Result<ServiceManifest> decode_manifest(ByteView bytes);
 
 }  // namespace blindbox::evidence

@@ -39,7 +39,7 @@ Bytes encode_signature(const evidence::sev_snp::UnverifiedReport& report) {
   unsigned char* der = nullptr;
   const int length = i2d_ECDSA_SIG(signature.get(), &der);
   if (length <= 0) return {};
-  const Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
+  Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
   OPENSSL_free(der);
   return out;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -36,6 +37,17 @@ Result<policy::Policy> load_policy(const std::string& path) {
                       "the provider of the server hands out its policy; \"blindbox serve --print-policy\" writes it");
   }
   return policy::parse_policy(base::as_text(*text), path);
+}
+
+Result<base::Sha256> parse_sha256(const std::string& hex) {
+  auto bytes = base::from_hex(hex);
+  base::Sha256 digest{};
+  if (!bytes || bytes->size() != digest.size()) {
+    return base::fail(ErrorKind::usage, "not a SHA-256 digest: " + hex, "",
+                      "write 64 hexadecimal digits, as sha256sum prints them");
+  }
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
 }
 
 std::optional<std::string> embedded_model() {

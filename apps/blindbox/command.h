@@ -38,6 +38,9 @@ void run_until_signal(boost::asio::io_context& io, std::function<net::Task<void>
 
 Result<policy::Policy> load_policy(const std::string& path);
 
+// ErrorKind::usage where hex is no SHA-256 digest.
+Result<base::Sha256> parse_sha256(const std::string& hex);
+
 // Where the binary's own model lies, in a build tree or an installation.
 std::optional<std::string> embedded_model();
 

@@ -54,24 +54,28 @@ Result<Fd> listen_unix(const std::string& path) {
 }
 
 std::vector<std::string> engine_arguments(const EngineOptions& options) {
-  std::vector<std::string> arguments = {"blindbox", "engine", "--model", options.model, "--parent", std::to_string(::getpid())};
-  if (!options.model_sha256.empty()) arguments.insert(arguments.end(), {"--model-sha256", options.model_sha256});
+  std::vector<std::string> arguments = {"blindbox", "engine", "--model", options.model, "--model-sha256", base::to_hex(options.model_sha256),
+                                        "--parent", std::to_string(::getpid())};
   if (options.threads != 0) arguments.insert(arguments.end(), {"--threads", std::to_string(options.threads)});
   return arguments;
 }
 
-Result<pid_t> spawn(const std::vector<std::string>& arguments, int listening, int ready) {
+Result<pid_t> spawn(const std::vector<std::string>& arguments, const std::array<int, 3>& descriptors) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  // Above the targets first, so that neither dup2 overwrites what the other still needs.
-  posix_spawn_file_actions_adddup2(&actions, listening, 20);
-  posix_spawn_file_actions_adddup2(&actions, ready, 21);
-  posix_spawn_file_actions_adddup2(&actions, 20, kEngineListenFd);
-  posix_spawn_file_actions_adddup2(&actions, 21, kEngineReadyFd);
-  posix_spawn_file_actions_addclosefrom_np(&actions, kEngineReadyFd + 1);
+  // Above the targets first, so that no dup2 overwrites what another still needs.
+  constexpr int kAbove = 20;
+  constexpr std::array kTargets = {kEngineListenFd, kEngineReadyFd, kEngineModelFd};
+  for (std::size_t i = 0; i < kTargets.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, descriptors[i], kAbove + static_cast<int>(i));
+  }
+  for (std::size_t i = 0; i < kTargets.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, kAbove + static_cast<int>(i), kTargets[i]);
+  }
+  posix_spawn_file_actions_addclosefrom_np(&actions, kEngineModelFd + 1);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -110,14 +114,13 @@ Result<base::Sha256> digest_of(const json& value) {
   return digest;
 }
 
-Result<evidence::ServiceManifest::Model> parse_ready(const std::string& line) {
+Result<evidence::ServiceManifest::Model> parse_ready(const std::string& line, const base::Sha256& sha256) {
   try {
     const json report = json::parse(line);
     if (report.contains("error")) return tl::unexpected<Error>(error_of(report.at("error")));
-    auto sha256 = digest_of(report.at("sha256"));
     auto tokenizer = digest_of(report.at("tokenizer_sha256"));
-    if (!sha256 || !tokenizer) return base::pass_on(!sha256 ? sha256 : tokenizer);
-    return evidence::ServiceManifest::Model{report.at("id").get<std::string>(), *sha256, *tokenizer};
+    if (!tokenizer) return base::pass_on(tokenizer);
+    return evidence::ServiceManifest::Model{report.at("id").get<std::string>(), sha256, *tokenizer};
   } catch (const json::exception&) {
     return base::fail(ErrorKind::internal, "the engine ended before it was ready", "",
                       "its last messages are above; is there memory enough for the model?");
@@ -126,8 +129,8 @@ Result<evidence::ServiceManifest::Model> parse_ready(const std::string& line) {
 
 }  // namespace
 
-std::string engine_ready_line(const evidence::ServiceManifest::Model& model) {
-  const json line = {{"id", model.id}, {"sha256", base::to_hex(model.sha256)}, {"tokenizer_sha256", base::to_hex(model.tokenizer_sha256)}};
+std::string engine_ready_line(const std::string& id, const std::string& tokenizer_sha256) {
+  const json line = {{"id", id}, {"tokenizer_sha256", tokenizer_sha256}};
   return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -148,11 +151,11 @@ Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const s
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return io_failure("cannot make a pipe");
   const Fd reading(pipe[0]);
   Fd writing(pipe[1]);
-  auto pid = spawn(engine_arguments(options), listening->get(), writing.get());
+  auto pid = spawn(engine_arguments(options), {listening->get(), writing.get(), options.memory});
   if (!pid) return base::pass_on(pid);
   engine.pid_ = *pid;
   writing.reset();
-  auto model = parse_ready(read_line(reading.get(), while_waiting));
+  auto model = parse_ready(read_line(reading.get(), while_waiting), options.model_sha256);
   if (!model) return base::pass_on(model);
   engine.model_ = std::move(*model);
   return engine;

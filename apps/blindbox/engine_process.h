@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine as a process of its own, beside the gateway: what parses the model never shares memory with the keys.
-// The two speak HTTP over a Unix socket in a folder that only this user can enter; the child reports once, over a pipe,
-// that it is ready or why it is not.
+// The gateway's process reads the model once into sealed memory and hashes it there, so that what the manifest says of
+// the weights is not the word of the process that parses them. The two speak HTTP over a Unix socket in a folder that
+// only this user can enter; the child reports once, over a pipe, that it is ready or why it is not.
 #pragma once
 
 #include <sys/types.h>
@@ -17,17 +18,19 @@
 namespace blindbox::apps {
 
 struct EngineOptions {
-  std::string model;
-  std::string model_sha256;  // hexadecimal; empty: not compared
-  unsigned threads = 0;      // 0: the engine's choice
+  std::string model;             // the file's name, for messages and as the model's name where it has none
+  int memory = -1;               // its contents: sealed memory
+  base::Sha256 model_sha256{};   // of these contents
+  unsigned threads = 0;          // 0: the engine's choice
 };
 
 // The descriptors that the child finds.
 inline constexpr int kEngineListenFd = 3;
 inline constexpr int kEngineReadyFd = 4;
+inline constexpr int kEngineModelFd = 5;
 
-// One line of JSON on the pipe.
-[[nodiscard]] std::string engine_ready_line(const evidence::ServiceManifest::Model& model);
+// One line of JSON on the pipe. Of the model it tells the name and the tokenizer's digest.
+[[nodiscard]] std::string engine_ready_line(const std::string& id, const std::string& tokenizer_sha256);
 [[nodiscard]] std::string engine_error_line(const Error& error);
 
 class EngineProcess {

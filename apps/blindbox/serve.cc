@@ -11,6 +11,9 @@
 
 #include "blindbox/attester/attester.h"
 #include "blindbox/attester/platform.h"
+#ifdef BLINDBOX_HAS_ENGINE
+#include "blindbox/completion/model_file.h"
+#endif
 #include "blindbox/gateway/gateway.h"
 #include "blindbox/net/connect.h"
 #include "client_policy.h"
@@ -21,7 +24,9 @@ namespace blindbox::apps {
 namespace {
 
 struct Options {
-  EngineOptions engine;
+  std::string model;
+  std::string model_sha256;
+  unsigned threads = 0;
   std::string listen = "0.0.0.0:8443";
   std::string platform = "auto";
   bool print_policy = false;
@@ -45,31 +50,53 @@ evidence::ServiceManifest manifest_for(const evidence::ServiceManifest::Model& m
   return manifest;
 }
 
+// One line on a terminal while the model is read and loaded, once that takes long enough to wonder.
 class Waiting {
  public:
-  explicit Waiting(std::string model) : model_(std::move(model)) {}
-  // Shown on a terminal once it takes long enough to wonder.
-  void tick() {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begun_).count();
-    if (seconds >= 1 && is_terminal(stderr)) fmt::print(stderr, "\rloading {} ... {} s ", model_, seconds);
-    shown_ = shown_ || seconds >= 1;
+  void read(std::uint64_t bytes, std::uint64_t total) {
+    show(fmt::format("reading the model: {} of {} MiB", bytes >> 20, total >> 20));
   }
+  void load() { show("loading the model ..."); }
+  Waiting() = default;
   ~Waiting() {
-    if (shown_ && is_terminal(stderr)) fmt::print(stderr, "\r\033[K");
+    if (shown_) fmt::print(stderr, "\r\033[K");
   }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
 
  private:
-  std::string model_;
+  void show(const std::string& text) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!is_terminal(stderr) || now - begun_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(100)) return;
+    last_ = now;
+    shown_ = true;
+    fmt::print(stderr, "\r\033[K{} ({} s)", text, std::chrono::duration_cast<std::chrono::seconds>(now - begun_).count());
+  }
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_;
   bool shown_ = false;
 };
 
-Result<EngineProcess> start_engine(const EngineOptions& options) {
-  Waiting waiting(options.model);
-  return EngineProcess::start(options, [&waiting] { waiting.tick(); });
+#ifdef BLINDBOX_HAS_ENGINE
+Result<EngineProcess> start_engine(const Options& options) {
+  Waiting waiting;
+  std::optional<base::Sha256> expected;
+  if (!options.model_sha256.empty()) {
+    auto digest = parse_sha256(options.model_sha256);
+    if (!digest) return base::pass_on(digest);
+    expected = *digest;
+  }
+  auto file = completion::ModelFile::open(options.model, expected,
+                                          [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
+  if (!file) return base::pass_on(file);
+  return EngineProcess::start({options.model, file->fd(), file->digest(), options.threads}, [&waiting] { waiting.load(); });
 }
+#else
+Result<EngineProcess> start_engine(const Options&) {
+  return base::fail(ErrorKind::model, "this blindbox was built without a completion engine", "",
+                    "configure it with -DBLINDBOX_COMPLETION=ON");
+}
+#endif
 
 int print_policy(attester::Attester& attester, const evidence::ServiceManifest& manifest, bool emulated) {
   auto evidence = attester.attest({});
@@ -119,7 +146,7 @@ int serve(const Options& options) {
     acceptor.emplace(net::listen_tcp(io.get_executor(), *at));
     if (!*acceptor) return report(acceptor->error());
   }
-  auto engine = start_engine(options.engine);
+  auto engine = start_engine(options);
   if (!engine) return report(engine.error());
   if (auto kept = protect_memory(); !kept) return report(kept.error());
   const auto manifest = manifest_for(engine->model());
@@ -150,15 +177,15 @@ void add_serve(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   auto* const command = app.add_subcommand(
       "serve", "serve a model from inside the confidential guest; on exit its counters are one line of JSON");
-  command->add_option("--model", options->engine.model, "the model, a GGUF file")->type_name("FILE")->required();
-  command->add_option("--model-sha256", options->engine.model_sha256, "refuse any other file, before it is parsed")->type_name("HEX");
+  command->add_option("--model", options->model, "the model, a GGUF file")->type_name("FILE")->required();
+  command->add_option("--model-sha256", options->model_sha256, "refuse any other file, before it is parsed")->type_name("HEX");
   command->add_option("--listen", options->listen, "where clients connect; port 0 takes a free one")
       ->type_name("ADDR:PORT")->capture_default_str();
   command->add_option("--platform", options->platform,
                       "whom to ask for evidence: auto, sev-guest[:PATH], tsm[:DIR], azure[:DIR], or emulator:DIR, which\n"
                       "auto never chooses")
       ->capture_default_str();
-  command->add_option("--threads", options->engine.threads, "of the engine; 0: one less than the machine has")->capture_default_str();
+  command->add_option("--threads", options->threads, "of the engine; 0: one less than the machine has")->capture_default_str();
   command->add_flag("--print-policy", options->print_policy, "print the policy.yml that accepts this server, and exit");
   command->callback([options, &action] { action = [options] { return serve(*options); }; });
 }

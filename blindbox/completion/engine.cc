@@ -37,6 +37,13 @@ ModelInfo describe(const Gguf& gguf, const ModelFile& file, const ModelSource& s
   return info;
 }
 
+Result<ModelFile> open_model(const ModelSource& source) {
+  if (source.sealed_memory < 0) return ModelFile::open(source.path, source.expected_sha256);
+  base::Fd memory(source.sealed_memory);
+  if (!source.expected_sha256) return base::fail(ErrorKind::internal, "sealed memory comes with its digest");
+  return ModelFile::adopt(std::move(memory), *source.expected_sha256);
+}
+
 }  // namespace
 
 class Engine::State {
@@ -113,7 +120,7 @@ Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::load(const ModelSource& source) {
-  auto file = ModelFile::open(source.path, source.expected_sha256);
+  auto file = open_model(source);
   if (!file) return base::pass_on(file);
   auto gguf = read_gguf(file->bytes());
   if (!gguf) return base::pass_on(gguf);

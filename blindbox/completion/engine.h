@@ -20,6 +20,9 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 struct ModelSource {
   std::string path;
   std::optional<base::Sha256> expected_sha256;  // refused before it is parsed where it differs
+  // Memory sealed by ModelFile::open() in another process, which vouches for expected_sha256; -1: path is read here.
+  // The engine takes it over.
+  int sealed_memory = -1;
   unsigned threads = 0;                         // 0: one less than the machine has; one for small models
   unsigned context = 0;                         // tokens; 0: as trained, at most 8192
   unsigned batch = 128;                         // tokens of a prompt that are read in one step

@@ -19,6 +19,7 @@ using base::Fd;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
 constexpr std::size_t kPiece = std::size_t{1} << 20;
+constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 tl::unexpected<Error> io_error(const std::string& what) {
   return base::fail(ErrorKind::io, what, std::strerror(errno));
@@ -44,13 +45,18 @@ bool write_all(int fd, ByteView bytes) {
   return true;
 }
 
+std::uint64_t size_of(const Fd& file) {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
 struct Copied {
   std::size_t size = 0;
   base::Sha256 digest{};
 };
 
 // Every byte is read once, and goes into the digest and into memory from the same buffer.
-Result<Copied> copy(const Fd& from, const Fd& to, const std::string& path) {
+Result<Copied> copy(const Fd& from, const Fd& to, const std::string& path, const ModelFile::Progress& progress) {
   const DigestContext context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) std::abort();
   Bytes buffer(kPiece);
@@ -69,6 +75,7 @@ Result<Copied> copy(const Fd& from, const Fd& to, const std::string& path) {
     if (EVP_DigestUpdate(context.get(), piece.data(), piece.size()) != 1) std::abort();
     if (!write_all(to.get(), piece)) return io_error("cannot hold the model in memory");
     out.size += piece.size();
+    if (progress) progress(out.size, size_of(from));
   }
   unsigned int length = 0;
   if (EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.digest.data()), &length) != 1) {
@@ -79,23 +86,30 @@ Result<Copied> copy(const Fd& from, const Fd& to, const std::string& path) {
 
 }  // namespace
 
-Result<ModelFile> ModelFile::open(const std::string& path, const std::optional<base::Sha256>& expected) {
+Result<ModelFile> ModelFile::open(const std::string& path, const std::optional<base::Sha256>& expected,
+                                  const Progress& progress) {
   auto file = open_regular(path);
   if (!file) return base::pass_on(file);
   Fd memory(::memfd_create("blindbox-model", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) return io_error("cannot hold the model in memory");
-  auto copied = copy(*file, memory, path);
+  auto copied = copy(*file, memory, path, progress);
   if (!copied) return base::pass_on(copied);
   if (expected && *expected != copied->digest) {
     return base::fail(ErrorKind::model, "the model file has another digest than expected",
                       "sha256 " + base::to_hex(copied->digest) + ", expected " + base::to_hex(*expected));
   }
-  if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    return io_error("cannot seal the model's memory");
+  if (::fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) return io_error("cannot seal the model's memory");
+  return adopt(std::move(memory), copied->digest);
+}
+
+Result<ModelFile> ModelFile::adopt(base::Fd memory, const base::Sha256& digest) {
+  if (::fcntl(memory.get(), F_GET_SEALS) != kSeals) {
+    return base::fail(ErrorKind::internal, "the model's memory is not sealed");
   }
-  void* mapped = ::mmap(nullptr, copied->size, PROT_READ, MAP_PRIVATE, memory.get(), 0);
+  const auto size = static_cast<std::size_t>(size_of(memory));
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, memory.get(), 0);
   if (mapped == MAP_FAILED) return io_error("cannot map the model's memory");
-  return ModelFile(std::move(memory), ByteView(static_cast<const std::byte*>(mapped), copied->size), copied->digest);
+  return ModelFile(std::move(memory), ByteView(static_cast<const std::byte*>(mapped), size), digest);
 }
 
 ModelFile::ModelFile(ModelFile&& other) noexcept

@@ -3,6 +3,8 @@
 // with other bytes; so the file is read once, into sealed memory, and its digest is that of what is loaded.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,7 +18,13 @@ class ModelFile {
  public:
   // Reads path, which must be a regular file that begins with "GGUF". A digest other than expected is
   // ErrorKind::model, and no parser has seen a byte by then.
-  [[nodiscard]] static Result<ModelFile> open(const std::string& path, const std::optional<base::Sha256>& expected);
+  // progress, where given, hears of the bytes read so far and the file's size.
+  using Progress = std::function<void(std::uint64_t read, std::uint64_t total)>;
+  [[nodiscard]] static Result<ModelFile> open(const std::string& path, const std::optional<base::Sha256>& expected,
+                                              const Progress& progress = nullptr);
+  // Memory that another process has read and sealed by open(), with the digest that it computed: the caller trusts
+  // that process. Without all seals it is ErrorKind::internal.
+  [[nodiscard]] static Result<ModelFile> adopt(base::Fd memory, const base::Sha256& digest);
 
   ModelFile(ModelFile&& other) noexcept;
   ModelFile& operator=(ModelFile&&) = delete;

@@ -10,7 +10,7 @@ namespace {
 
 struct Options {
   std::string url;
-  std::string policy;
+  std::optional<std::string> policy;
   bool json = false;
 };
 
@@ -22,7 +22,7 @@ net::Task<Result<attested_tls::ConnectOutcome>> attempt(const net::HostPort& ser
 }
 
 Result<policy::Policy> policy_of(const Options& options) {
-  if (!options.policy.empty()) return load_policy(options.policy);
+  if (options.policy) return load_policy(*options.policy);
   fmt::print(stderr, "blindbox: no expected software was given: without --policy nothing can be accepted\n");
   policy::Policy every_product;
   for (const auto product : {evidence::sev_snp::Product::milan, evidence::sev_snp::Product::genoa,
@@ -58,7 +58,10 @@ void add_verify(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand(
       "verify", "ask a server for evidence and print the verdict, check by check; nothing else is sent");
   command->add_option("URL", options->url, "the server, https://host:port")->required();
-  command->add_option("--policy", options->policy, "what to accept (policy.yml)")->type_name("FILE");
+  // An empty name is a name: a script's unset variable must not become "no policy was given".
+  command->add_option_function<std::string>("--policy", [options](const std::string& file) { options->policy = file; },
+                                            "what to accept (policy.yml)")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "print the verdict as one JSON object");
   command->callback([options, &action] { action = [options] { return verify(*options); }; });
 }

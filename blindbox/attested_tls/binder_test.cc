@@ -47,7 +47,8 @@ TEST(ExporterContext, HasTheKnownAnswers) {
 
 Sha512 binder_of(const json& known) {
   const Bytes manifest = bytes(known["manifest"]), hpke = bytes(known["hpke"]), secondary = bytes(known["secondary"]);
-  return binder({array<32>(known["nonce"]), array<32>(known["exporter"]), array<32>(known["spki_sha256"]), manifest, hpke, secondary});
+  return binder({array<32>(known["nonce"]), array<32>(known["exporter"]), array<32>(known["spki_sha256"]), manifest,
+                 hpke, secondary});
 }
 
 TEST(Binder, HasTheKnownAnswers) {
@@ -104,7 +105,9 @@ TEST_P(KnownTree, LeavesAreHashedApartFromNodes) {
 TEST_P(KnownTree, NoOtherPathLeadsToTheRoot) {
   for (std::uint32_t i = 0; i < size_; ++i) {
     const evidence::TreePath right{size_, i, hashes(known_["paths"][i])};
-    const auto leads_elsewhere = [&](const evidence::TreePath& path) { return root_from_path(binders_[i], path) != root_; };
+    const auto leads_elsewhere = [&](const evidence::TreePath& path) {
+      return root_from_path(binders_[i], path) != root_;
+    };
     evidence::TreePath path = right;
     path.siblings.push_back(root_);
     EXPECT_EQ(root_from_path(binders_[i], path), std::nullopt) << "too long";
@@ -184,7 +187,8 @@ TEST(Challenge, HasOneEncoding) {
   EXPECT_FALSE(decode_challenge(longer));
   // The same map in other spellings: an indefinite map, a longer key, a longer length.
   const std::string hex = base::to_hex(nonce);
-  for (const std::string& other : {"bf015820" + hex + "ff", "a118015820" + hex, "a101590020" + hex, "a1015f5820" + hex + "ff"}) {
+  for (const std::string& other :
+       {"bf015820" + hex + "ff", "a118015820" + hex, "a101590020" + hex, "a1015f5820" + hex + "ff"}) {
     EXPECT_FALSE(decode_challenge(base::from_hex(other).value())) << other;
   }
 }

@@ -53,7 +53,9 @@ class ResponderTest : public ::testing::Test {
 };
 
 TEST_F(ResponderTest, AnswersALoneClientWithATreeOfOne) {
-  Responder responder(loop_.get_executor(), [](const auto& data) -> Result<evidence::Evidence> { return evidence_about(data); }, kManifest);
+  Responder responder(
+      loop_.get_executor(), [](const auto& data) -> Result<evidence::Evidence> { return evidence_about(data); },
+      kManifest);
   const auto pair = session();
   const auto answer = run(loop_, responder.answer(pair->server(), encode_challenge(nonce(7))));
   ASSERT_TRUE(answer);
@@ -68,20 +70,26 @@ TEST_F(ResponderTest, AnswersALoneClientWithATreeOfOne) {
 TEST_F(ResponderTest, AnswersEveryoneWhoCameDuringACallWithTheNext) {
   constexpr std::size_t kClients = 70;
   std::latch queued(1);
-  Responder responder(loop_.get_executor(), [&](const auto& data) -> Result<evidence::Evidence> {
-    queued.wait();  // the first call takes until all the others wait
-    return evidence_about(data);
-  }, kManifest);
+  Responder responder(
+      loop_.get_executor(),
+      [&](const auto& data) -> Result<evidence::Evidence> {
+        queued.wait();  // the first call takes until all the others wait
+        return evidence_about(data);
+      },
+      kManifest);
   std::vector<std::unique_ptr<SessionPair>> sessions;
   std::vector<Result<Bytes>> answers(kClients, base::fail(ErrorKind::internal, "no answer"));
   std::size_t done = 0;
   for (std::size_t i = 0; i < kClients; ++i) {
     sessions.push_back(session());
     const Bytes challenge = encode_challenge(nonce(i));
-    net::asio::co_spawn(loop_, [&responder, &answers, &done, challenge, i, ssl = sessions[i]->server()]() -> net::Task<void> {
-      answers[i] = co_await responder.answer(ssl, challenge);
-      ++done;
-    }, [](const std::exception_ptr&) {});
+    net::asio::co_spawn(
+        loop_,
+        [&responder, &answers, &done, challenge, i, ssl = sessions[i]->server()]() -> net::Task<void> {
+          answers[i] = co_await responder.answer(ssl, challenge);
+          ++done;
+        },
+        [](const std::exception_ptr&) {});
   }
   run_until(loop_, [&] { return responder.challenges() == kClients; });
   EXPECT_EQ(done, 0U);
@@ -101,10 +109,13 @@ TEST_F(ResponderTest, AnswersEveryoneWhoCameDuringACallWithTheNext) {
 
 TEST_F(ResponderTest, HandsOnTheErrorOfTheDeviceAndRecovers) {
   bool works = false;
-  Responder responder(loop_.get_executor(), [&](const auto& data) -> Result<evidence::Evidence> {
-    if (!works) return base::fail(ErrorKind::platform, "the device is gone");
-    return evidence_about(data);
-  }, kManifest);
+  Responder responder(
+      loop_.get_executor(),
+      [&](const auto& data) -> Result<evidence::Evidence> {
+        if (!works) return base::fail(ErrorKind::platform, "the device is gone");
+        return evidence_about(data);
+      },
+      kManifest);
   const auto pair = session();
   const auto failed = run(loop_, responder.answer(pair->server(), encode_challenge(nonce(1))));
   ASSERT_FALSE(failed);
@@ -115,10 +126,13 @@ TEST_F(ResponderTest, HandsOnTheErrorOfTheDeviceAndRecovers) {
 }
 
 TEST_F(ResponderTest, RefusesWhatIsNoChallengeWithoutAskingTheDevice) {
-  Responder responder(loop_.get_executor(), [](const auto&) -> Result<evidence::Evidence> {
-    ADD_FAILURE() << "the device was asked";
-    return base::fail(ErrorKind::internal, "");
-  }, kManifest);
+  Responder responder(
+      loop_.get_executor(),
+      [](const auto&) -> Result<evidence::Evidence> {
+        ADD_FAILURE() << "the device was asked";
+        return base::fail(ErrorKind::internal, "");
+      },
+      kManifest);
   const auto pair = session();
   for (const char* garbage : {"", "x", "{\"nonce\":\"00\"}"}) {
     const auto answer = run(loop_, responder.answer(pair->server(), base::view(garbage)));

@@ -103,7 +103,8 @@ TEST(Session, UsesAnAllowedGroupOrNone) {
 
 void on_message(int, int, int content_type, const void* data, std::size_t size, SSL*, void* count) {
   const auto* const message = static_cast<const unsigned char*>(data);
-  if (content_type == SSL3_RT_HANDSHAKE && size > 0 && message[0] == SSL3_MT_NEWSESSION_TICKET) ++*static_cast<int*>(count);
+  if (content_type == SSL3_RT_HANDSHAKE && size > 0 && message[0] == SSL3_MT_NEWSESSION_TICKET)
+    ++*static_cast<int*>(count);
 }
 
 // Handshake and some data: how many tickets came.
@@ -178,7 +179,8 @@ TEST(Records, ArePaddedToWholeBlocksAtBothEnds) {
   const auto server = server_context(), client = client_context();
   SessionPair pair(client->native_handle(), server->native_handle());
   ASSERT_TRUE(pair.handshake());
-  for (const std::size_t size : {1U, 2U, 100U, 510U, 511U, 512U, 513U, 5000U, 15871U, 15872U, 16382U, 16383U, 16384U, 16385U, 40000U}) {
+  for (const std::size_t size :
+       {1U, 2U, 100U, 510U, 511U, 512U, 513U, 5000U, 15871U, 15872U, 16382U, 16383U, 16384U, 16385U, 40000U}) {
     const std::string text(size, 'x');
     ASSERT_EQ(pair.send(pair.client(), pair.server(), text), text);
     ASSERT_EQ(pair.send(pair.server(), pair.client(), text), text);

@@ -34,9 +34,12 @@ const std::string kGet = "GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n";
 const Bytes kManifest = base::to_bytes(base::view("{}"));
 
 std::string challenge_of(const std::string& body) {
-  return "POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
 }
-std::string challenge_of(const Nonce& nonce) { return challenge_of(std::string(base::as_text(attested_tls::encode_challenge(nonce)))); }
+std::string challenge_of(const Nonce& nonce) {
+  return challenge_of(std::string(base::as_text(attested_tls::encode_challenge(nonce))));
+}
 
 Nonce nonce(unsigned value) {
   Nonce out{};
@@ -62,20 +65,27 @@ class GatewayTest : public ::testing::Test {
   void start(http::Handler handler, Limits limits = {}, attested_tls::EvidenceSource source = evidence_about) {
     application_.emplace(loop_, std::move(handler));
     responder_.emplace(loop_.get_executor(), std::move(source), kManifest);
-    gateway_.emplace(net::listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), *responder_,
-                     [this] { return net::connect_tcp({"127.0.0.1", application_port_ != 0 ? application_port_ : application_->port()}, kPatience); },
-                     limits);
+    gateway_.emplace(
+        net::listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), *responder_,
+        [this] {
+          return net::connect_tcp({"127.0.0.1", application_port_ != 0 ? application_port_ : application_->port()},
+                                  kPatience);
+        },
+        limits);
     ASSERT_TRUE(gateway_->start());
   }
   void start_echo(Limits limits = {}, attested_tls::EvidenceSource source = evidence_about) {
-    start([this](const Request& request, ResponseSink& sink, std::stop_token) {
-      ++handled_;
-      sink.respond({200, "text/plain", request.method + " " + request.target + " " + request.body, {}});
-    }, limits, std::move(source));
+    start(
+        [this](const Request& request, ResponseSink& sink, std::stop_token) {
+          ++handled_;
+          sink.respond({200, "text/plain", request.method + " " + request.target + " " + request.body, {}});
+        },
+        limits, std::move(source));
   }
 
   std::unique_ptr<net::TlsStream> dial(net::asio::ssl::context& context) {
-    auto stream = std::make_unique<net::TlsStream>(run(loop_, net::connect_tcp({"127.0.0.1", gateway_->port()}, kPatience)).value(), context);
+    auto stream = std::make_unique<net::TlsStream>(
+        run(loop_, net::connect_tcp({"127.0.0.1", gateway_->port()}, kPatience)).value(), context);
     stream->set_read_deadline(kPatience);
     return stream;
   }
@@ -99,10 +109,12 @@ class GatewayTest : public ::testing::Test {
     for (std::string piece; !(piece = to.client->receive_piece()).empty();) body += piece;
     const auto bundle = evidence::decode_bundle(base::view(body)).value();
     const auto facts = attested_tls::session_facts(to.session, End::client, asked).value();
-    const auto own = attested_tls::binder({asked, facts.exporter, facts.spki_sha256, bundle.manifest, bundle.hpke, bundle.secondary});
+    const auto own = attested_tls::binder(
+        {asked, facts.exporter, facts.spki_sha256, bundle.manifest, bundle.hpke, bundle.secondary});
     const auto root = attested_tls::root_from_path(own, bundle.path);
     ASSERT_TRUE(root);
-    EXPECT_EQ(base::to_hex(bundle.primary.report), base::to_hex(attested_tls::report_data(bundle.path.tree_size, *root)));
+    EXPECT_EQ(base::to_hex(bundle.primary.report),
+              base::to_hex(attested_tls::report_data(bundle.path.tree_size, *root)));
   }
   Connected attested() {
     auto connected = connect();
@@ -134,11 +146,12 @@ TEST_F(GatewayTest, ServesRequestsAfterEvidenceOnTheSameConnection) {
 
 TEST_F(GatewayTest, AnswersNothingBeforeEvidence) {
   start_echo();
-  for (const std::string& request : {kGet, std::string("POST /infill HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"),
-                                     std::string("POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
-                                     std::string("GET /health/x HTTP/1.1\r\nHost: h\r\n\r\n"),
-                                     std::string("GET /.well-known/blindbox/attestation HTTP/1.1\r\nHost: h\r\n\r\n"),
-                                     std::string("POST /.well-known/blindbox/attestation/ HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")}) {
+  for (const std::string& request :
+       {kGet, std::string("POST /infill HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab"),
+        std::string("POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
+        std::string("GET /health/x HTTP/1.1\r\nHost: h\r\n\r\n"),
+        std::string("GET /.well-known/blindbox/attestation HTTP/1.1\r\nHost: h\r\n\r\n"),
+        std::string("POST /.well-known/blindbox/attestation/ HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")}) {
     auto connected = connect();
     EXPECT_TRUE(connected.client->send(request + kGet));
     EXPECT_THAT(connected.client->receive(), StartsWith("428 {\"error\":")) << request;
@@ -163,7 +176,8 @@ TEST_F(GatewayTest, LetsLoadBalancersAskForHealth) {
 
 TEST_F(GatewayTest, RefusesWhatIsNoChallenge) {
   start_echo();
-  for (const std::string& body : {std::string(), std::string("x"), std::string("{\"nonce\":\"00\"}"), std::string(36, 'x'), std::string(37, 'x'), std::string(100000, 'x')}) {
+  for (const std::string& body : {std::string(), std::string("x"), std::string("{\"nonce\":\"00\"}"),
+                                  std::string(36, 'x'), std::string(37, 'x'), std::string(100000, 'x')}) {
     auto connected = connect();
     EXPECT_TRUE(connected.client->send(challenge_of(body)));
     EXPECT_THAT(connected.client->receive(), StartsWith("400 {\"error\":")) << body.size();
@@ -176,11 +190,13 @@ TEST_F(GatewayTest, RefusesWhatIsNoChallenge) {
 TEST_F(GatewayTest, RefusesBadHttp) {
   start_echo();
   auto connected = attested();
-  EXPECT_TRUE(connected.client->send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + kGet));
+  EXPECT_TRUE(connected.client->send(
+      "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + kGet));
   EXPECT_THAT(connected.client->receive(), StartsWith("400 "));
   EXPECT_EQ(connected.client->rest(), "");
   auto large = attested();
-  EXPECT_TRUE(large.client->send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 8388609\r\n\r\n" + std::string(200000, 'x')));
+  EXPECT_TRUE(
+      large.client->send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 8388609\r\n\r\n" + std::string(200000, 'x')));
   EXPECT_THAT(large.client->receive(), StartsWith("413 "));
   EXPECT_EQ(handled_, 0);
 }
@@ -190,7 +206,8 @@ TEST_F(GatewayTest, TakesEightMebibytes) {
     sink.respond({200, "text/plain", std::to_string(request.body.size()), {}});
   });
   auto connected = attested();
-  EXPECT_TRUE(connected.client->send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 8388608\r\n\r\n" + std::string(8388608, 'x')));
+  EXPECT_TRUE(connected.client->send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 8388608\r\n\r\n" +
+                                     std::string(8388608, 'x')));
   EXPECT_EQ(connected.client->receive(), "200 8388608");
 }
 
@@ -270,7 +287,9 @@ TEST_F(GatewayTest, OneCallAnswersAllWhoCameDuringTheCallBefore) {
   EXPECT_EQ(responder_->device_calls(), 2U);
 }
 
-base::Sha256 key_of(SSL* session) { return attested_tls::session_facts(session, End::client, nonce(0)).value().spki_sha256; }
+base::Sha256 key_of(SSL* session) {
+  return attested_tls::session_facts(session, End::client, nonce(0)).value().spki_sha256;
+}
 
 TEST_F(GatewayTest, RenewsItsKeyAndKeepsSessionsThatRun) {
   Limits limits;

@@ -72,8 +72,14 @@ const Attempt kAttempts[] = {
     {"LengthsOfTwoSpellings", post("Content-Length: 5\r\ncontent-length: 5\r\n", "hello"), {}, true},
     {"ListOfLengths", post("Content-Length: 5, 5\r\n", "hello"), {}, true},
     {"ListOfConflictingLengths", post("Content-Length: 5, 6\r\n", "hello!"), {}, true},
-    {"LengthThenChunked", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + kSmuggled), {}, true},
-    {"ChunkedThenLength", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + kSmuggled), {}, true},
+    {"LengthThenChunked",
+     post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + kSmuggled),
+     {},
+     true},
+    {"ChunkedThenLength",
+     post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + kSmuggled),
+     {},
+     true},
     {"ChunkedTwice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), {}, true},
     {"ChunkedThenIdentity", post("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n"), {}, true},
     {"GzipThenChunked", post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), {}, true},
@@ -106,7 +112,10 @@ const Attempt kAttempts[] = {
     {"NulInValue", post("X: a\0b\r\n"s, ""), {}, true},
     {"NulInTarget", "GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n"s, {}, true},
     {"EscapeInValue", post("X: a\x1b[2J\r\n", ""), {}, true},
-    {"ChunkSizeBeyond64Bits", post("Transfer-Encoding: chunked\r\n", "10000000000000005\r\nhello\r\n0\r\n\r\n"), {}, true},
+    {"ChunkSizeBeyond64Bits",
+     post("Transfer-Encoding: chunked\r\n", "10000000000000005\r\nhello\r\n0\r\n\r\n"),
+     {},
+     true},
     {"ChunkSizeWithPrefix", post("Transfer-Encoding: chunked\r\n", "0x5\r\nhello\r\n0\r\n\r\n"), {}, true},
     {"NegativeChunkSize", post("Transfer-Encoding: chunked\r\n", "-5\r\nhello\r\n0\r\n\r\n"), {}, true},
     {"PositiveChunkSize", post("Transfer-Encoding: chunked\r\n", "+5\r\nhello\r\n0\r\n\r\n"), {}, true},
@@ -115,10 +124,19 @@ const Attempt kAttempts[] = {
     {"JunkAfterChunk", post("Transfer-Encoding: chunked\r\n", "5\r\nhelloXX0\r\n\r\n"), {}, true},
     {"BareLineFeedAfterChunkSize", post("Transfer-Encoding: chunked\r\n", "5\nhello\r\n0\r\n\r\n"), {}, true},
     {"BareLineFeedAfterChunk", post("Transfer-Encoding: chunked\r\n", "5\r\nhello\n0\r\n\r\n"), {}, true},
-    {"ChunkExtension", post("Transfer-Encoding: chunked\r\n", "5;a=b\r\nhello\r\n0\r\n\r\n" + kSmuggled), {"POST /x hello", "GET /smuggled "}, false},
+    {"ChunkExtension",
+     post("Transfer-Encoding: chunked\r\n", "5;a=b\r\nhello\r\n0\r\n\r\n" + kSmuggled),
+     {"POST /x hello", "GET /smuggled "},
+     false},
     {"LineFeedInChunkExtension", post("Transfer-Encoding: chunked\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n"), {}, true},
-    {"TrailerIsNoField", post("Transfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\nX: y\r\n\r\n" + kSmuggled), {"POST /x a", "GET /smuggled "}, false},
-    {"LengthInTrailer", post("Transfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\nContent-Length: 5\r\n\r\nhello"), {}, true},
+    {"TrailerIsNoField",
+     post("Transfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\nX: y\r\n\r\n" + kSmuggled),
+     {"POST /x a", "GET /smuggled "},
+     false},
+    {"LengthInTrailer",
+     post("Transfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\nContent-Length: 5\r\n\r\nhello"),
+     {},
+     true},
     {"ChunkedInHttp10", "POST /x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {}, true},
     {"AbsoluteForm", "GET http://other/x HTTP/1.1\r\nHost: h\r\n\r\n", {}, true},
     {"AuthorityForm", "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", {}, true},
@@ -139,7 +157,10 @@ const Attempt kAttempts[] = {
     {"TlsHello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s, {}, true},
     {"OtherExpectation", post("Expect: 200-ok\r\nContent-Length: 1\r\n", "a"), {}, true},
     {"BodyOfNoLength", post("", kSmuggled), {"POST /x ", "GET /smuggled "}, false},
-    {"BodyOfGet", "GET /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" + kSmuggled, {"GET /x abc", "GET /smuggled "}, false},
+    {"BodyOfGet",
+     "GET /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" + kSmuggled,
+     {"GET /x abc", "GET /smuggled "},
+     false},
     {"LengthTooSmall", post("Content-Length: 3\r\n", "abcdef\r\n\r\n"), {"POST /x abc"}, true},
     {"TruncatedBody", post("Content-Length: 9\r\n", "abc"), {}, true},
     {"TruncatedChunk", post("Transfer-Encoding: chunked\r\n", "9\r\nabc"), {}, true},
@@ -173,7 +194,8 @@ TEST(RequestReader, UnfoldsLines) {
 }
 
 TEST(RequestReader, ReadsPipelinedRequests) {
-  const std::string bytes = post("Content-Length: 2\r\n", "ab") + post("Transfer-Encoding: chunked\r\n", "2\r\ncd\r\n0\r\n\r\n") +
+  const std::string bytes = post("Content-Length: 2\r\n", "ab") +
+                            post("Transfer-Encoding: chunked\r\n", "2\r\ncd\r\n0\r\n\r\n") +
                             "GET /y?q=1 HTTP/1.0\r\n\r\n";
   for (const std::size_t piece : {std::size_t{1} << 20, std::size_t{1}, std::size_t{7}}) {
     EXPECT_THAT(read_requests(bytes, piece).messages, testing::ElementsAre("POST /x ab", "POST /x cd", "GET /y?q=1 "));
@@ -199,7 +221,9 @@ TEST(RequestReader, HeadsHaveACap) {
 }
 
 TEST(RequestReader, TargetsHaveACap) {
-  const auto with_target_of = [](std::size_t size) { return "GET /" + std::string(size - 1, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n"; };
+  const auto with_target_of = [](std::size_t size) {
+    return "GET /" + std::string(size - 1, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  };
   EXPECT_EQ(read_requests(with_target_of(kTargetLimit)).messages.size(), 1U);
   const Reading reading = read_requests(with_target_of(kTargetLimit + 1));
   ASSERT_TRUE(reading.error);
@@ -216,7 +240,8 @@ TEST(RequestReader, BodiesHaveACap) {
   EXPECT_THAT(said.error->what, testing::StartsWith("the body"));
   // A chunked body says nothing beforehand.
   std::string chunked;
-  for (std::uint64_t size = 0; size <= kBodyLimit; size += 65536) chunked += write_chunk(base::view(most.substr(0, 65536)));
+  for (std::uint64_t size = 0; size <= kBodyLimit; size += 65536)
+    chunked += write_chunk(base::view(most.substr(0, 65536)));
   const Reading sent = read_requests(post("Transfer-Encoding: chunked\r\n", chunked));
   ASSERT_TRUE(sent.error);
   EXPECT_EQ(sent.error->kind, ErrorKind::limit);
@@ -275,8 +300,9 @@ std::vector<Result<Answer>> read_responses(const std::string& bytes, bool bodyle
 }
 
 TEST(ResponseReader, SkipsInterimAnswers) {
-  const auto answers = read_responses("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-                                      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  const auto answers = read_responses(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   ASSERT_EQ(answers.size(), 1U);
   EXPECT_EQ(answers[0]->head.status, 200U);
   EXPECT_EQ(answers[0]->body, "ok");
@@ -300,8 +326,9 @@ TEST(ResponseReader, AnswersToHeadAndNoContentHaveNoBody) {
 }
 
 TEST(ResponseReader, RefusesWhatIsNotHttp) {
-  for (const char* bytes : {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
+  for (const char* bytes :
+       {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
     const auto answers = read_responses(bytes);
     ASSERT_EQ(answers.size(), 1U) << bytes;
     ASSERT_FALSE(answers[0]) << bytes;
@@ -317,7 +344,8 @@ net::Task<bool> end_seen(RequestReader& reader) {
 
 TEST(WaitForEnd, KeepsWhatComesMeanwhileForTheNextMessage) {
   net::asio::io_context loop;
-  ScriptedStream stream(loop.get_executor(), {"GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /b HTTP/1.1\r\n", "Host: h\r\n\r\n"});
+  ScriptedStream stream(loop.get_executor(),
+                        {"GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /b HTTP/1.1\r\n", "Host: h\r\n\r\n"});
   RequestReader reader(stream);
   EXPECT_TRUE(run(loop, end_seen(reader)));
   EXPECT_EQ(run(loop, reader.read_head(std::chrono::seconds(5))).value().value().target, "/b");

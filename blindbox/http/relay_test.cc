@@ -32,7 +32,7 @@ struct Exchange {
 };
 
 Exchange carry(const std::string& request, const std::string& response, AtEnd client_end = AtEnd::stays_open,
-                  AtEnd upstream_end = AtEnd::closes) {
+               AtEnd upstream_end = AtEnd::closes) {
   net::asio::io_context loop;
   ScriptedStream client_stream(loop.get_executor(), {request}, client_end);
   ScriptedStream upstream_stream(loop.get_executor(), {response}, upstream_end);
@@ -47,7 +47,7 @@ const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 TEST(Relay, CarriesARequestAndItsAnswer) {
   const auto got = carry("POST /x?q HTTP/1.1\r\nHost: h\r\nAuthorization: key\r\nContent-Length: 3\r\n\r\nabc",
-                            "HTTP/1.1 201 Fine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok");
+                         "HTTP/1.1 201 Fine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok");
   EXPECT_EQ(got.to_upstream, "POST /x?q HTTP/1.1\r\nHost: h\r\nAuthorization: key\r\nContent-Length: 3\r\n\r\nabc");
   EXPECT_EQ(got.to_client, "HTTP/1.1 201 Created\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok");
   EXPECT_EQ(got.relayed.end, Relayed::End::answered);
@@ -56,15 +56,17 @@ TEST(Relay, CarriesARequestAndItsAnswer) {
 }
 
 TEST(Relay, WritesChunksOfItsOwnBothWays) {
-  const auto got = carry("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n0\r\nX: trailer\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;e\r\nok\r\n0\r\n\r\n");
+  const auto got = carry(
+      "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n0\r\nX: trailer\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;e\r\nok\r\n0\r\n\r\n");
   EXPECT_EQ(got.to_upstream, "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   EXPECT_EQ(got.to_client, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
 }
 
 TEST(Relay, DropsHopByHopFieldsBothWays) {
-  const auto got = carry("GET /x HTTP/1.1\r\nHost: h\r\nConnection: X-Hop\r\nX-Hop: 1\r\nUpgrade: h2c\r\nTE: trailers\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nConnection: X-Up\r\nX-Up: 1\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok");
+  const auto got =
+      carry("GET /x HTTP/1.1\r\nHost: h\r\nConnection: X-Hop\r\nX-Hop: 1\r\nUpgrade: h2c\r\nTE: trailers\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nConnection: X-Up\r\nX-Up: 1\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok");
   EXPECT_EQ(got.to_upstream, kGet);
   EXPECT_EQ(got.to_client, kOk);
 }
@@ -82,7 +84,8 @@ TEST(Relay, KeepsTheTwoConnectionsIndependently) {
 }
 
 TEST(Relay, GivesHttp10WhatItCanRead) {
-  const auto streamed = carry("GET /x HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+  const auto streamed =
+      carry("GET /x HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
   EXPECT_EQ(streamed.to_upstream, "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(streamed.to_client, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok");
   EXPECT_FALSE(streamed.relayed.client_reusable);
@@ -90,14 +93,15 @@ TEST(Relay, GivesHttp10WhatItCanRead) {
 
 TEST(Relay, AnswersExpectContinueItself) {
   const auto got = carry("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
-                            "HTTP/1.1 100 Continue\r\n\r\n" + kOk);
+                         "HTTP/1.1 100 Continue\r\n\r\n" + kOk);
   EXPECT_EQ(got.to_upstream, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
   EXPECT_EQ(got.to_client, "HTTP/1.1 100 Continue\r\n\r\n" + kOk);
 }
 
 TEST(Relay, AnswersWithoutABodyGetNone) {
   const std::string head = "HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n";
-  EXPECT_EQ(carry(head, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").to_client, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+  EXPECT_EQ(carry(head, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").to_client,
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
   EXPECT_EQ(carry(head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").to_client, "HTTP/1.1 200 OK\r\n\r\n");
   EXPECT_EQ(carry(kGet, "HTTP/1.1 204 No Content\r\n\r\n").to_client, "HTTP/1.1 204 No Content\r\n\r\n");
   const auto unchanged = carry(kGet, "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -127,7 +131,9 @@ TEST(Relay, AnUpstreamThatEndsIsToldApart) {
 }
 
 TEST(Relay, ABrokenEventStreamEndsWithAnErrorEvent) {
-  const auto got = carry(kGet, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ndata: a\n\r\n");
+  const auto got = carry(
+      kGet,
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ndata: a\n\r\n");
   EXPECT_EQ(got.relayed.end, Relayed::End::upstream_failed);
   EXPECT_THAT(got.to_client, HasSubstr("data: a\n"));
   EXPECT_THAT(got.to_client, HasSubstr("data: {\"error\":"));
@@ -221,7 +227,8 @@ TEST(WriteResponse, StatesLengthAndTypeAndLeavesTheBodyOutForHead) {
   ScriptedStream stream(loop.get_executor(), {});
   const Response response{200, "text/plain", "hello", {{"Retry-After", "1"}}};
   EXPECT_TRUE(run(loop, write_one(stream, response, true)));
-  EXPECT_EQ(stream.written(), "HTTP/1.1 200 OK\r\nRetry-After: 1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(stream.written(),
+            "HTTP/1.1 200 OK\r\nRetry-After: 1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n");
   EXPECT_TRUE(run(loop, write_one(stream, response, false)));
   EXPECT_THAT(stream.written(), EndsWith("\r\n\r\nhello"));
 }

@@ -39,8 +39,9 @@ const std::string kGet = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 TEST_F(ServerTest, KeepsConnectionsAndAnswersPipelinedRequestsInOrder) {
   start(echo);
   Client client = connect();
-  EXPECT_TRUE(client.send("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
-               "POST /3 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n1\r\ne\r\n0\r\n\r\n"));
+  EXPECT_TRUE(
+      client.send("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+                  "POST /3 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nd\r\n1\r\ne\r\n0\r\n\r\n"));
   EXPECT_EQ(client.receive(), "200 GET /1 ");
   EXPECT_EQ(client.receive(), "200 POST /2 abc");
   EXPECT_EQ(client.receive(), "200 POST /3 de");
@@ -120,7 +121,8 @@ TEST_F(ServerTest, TakesEightMebibytesAndNotOneByteMore) {
   EXPECT_TRUE(over.send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 8388609\r\n\r\n" + std::string(100000, 'x')));
   EXPECT_THAT(over.receive(), HasSubstr("413 {\"error\":{\"code\":413"));
   Client chunked = connect();
-  EXPECT_TRUE(chunked.send("POST /generate HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n800000\r\n" + std::string(8388608, 'x') + "\r\n1\r\nx\r\n0\r\n\r\n"));
+  EXPECT_TRUE(chunked.send("POST /generate HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n800000\r\n" +
+                           std::string(8388608, 'x') + "\r\n1\r\nx\r\n0\r\n\r\n"));
   EXPECT_THAT(chunked.receive(), HasSubstr("413 {\"detail\":"));
 }
 
@@ -227,11 +229,13 @@ TEST_F(ServerTest, AFailingHandlerHurtsNobodyElse) {
 TEST_F(ServerTest, RefusesMoreRequestsAtOnceThanItsLimit) {
   std::counting_semaphore<> begun(0);
   std::counting_semaphore<> go_on(0);
-  start([&](const Request& request, ResponseSink& sink, std::stop_token token) {
-    begun.release();
-    go_on.acquire();
-    echo(request, sink, token);
-  }, {1});
+  start(
+      [&](const Request& request, ResponseSink& sink, std::stop_token token) {
+        begun.release();
+        go_on.acquire();
+        echo(request, sink, token);
+      },
+      {1});
   Client first = connect();
   EXPECT_TRUE(first.send(kGet));
   run_until(loop_, [&] { return begun.try_acquire(); });

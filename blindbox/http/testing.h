@@ -27,7 +27,9 @@ class Client {
                          net::testing::run(loop, net::connect_tcp({"127.0.0.1", port}, kPatience)).value())) {}
 
   [[nodiscard]] net::Stream& stream() { return *stream_; }
-  bool send(const std::string& bytes) { return net::testing::run(loop_, stream_->write(base::view(bytes))).has_value(); }
+  bool send(const std::string& bytes) {
+    return net::testing::run(loop_, stream_->write(base::view(bytes))).has_value();
+  }
   // "status body"; "" where the connection ended instead; a body that broke off ends with the reason in parentheses.
   std::string receive(bool bodyless = false) {
     if (!receive_head(bodyless)) return "";

@@ -12,15 +12,17 @@ namespace blindbox::net {
 namespace {
 
 using base::view;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::HasSubstr;
 using testing::run;
 using testing::run_until;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 TEST(HostPort, IsReadStrictly) {
-  const std::pair<const char*, HostPort> good[] = {
-      {"127.0.0.1:8080", {"127.0.0.1", 8080}}, {"[::1]:0", {"::1", 0}}, {"name.example:443", {"name.example", 443}}, {"a_b-c:65535", {"a_b-c", 65535}}};
+  const std::pair<const char*, HostPort> good[] = {{"127.0.0.1:8080", {"127.0.0.1", 8080}},
+                                                   {"[::1]:0", {"::1", 0}},
+                                                   {"name.example:443", {"name.example", 443}},
+                                                   {"a_b-c:65535", {"a_b-c", 65535}}};
   for (const auto& [text, expected] : good) {
     const auto parsed = parse_host_port(text);
     ASSERT_TRUE(parsed) << text;
@@ -28,8 +30,8 @@ TEST(HostPort, IsReadStrictly) {
     EXPECT_EQ(parsed->port, expected.port);
     EXPECT_EQ(parsed->text(), text);
   }
-  for (const char* bad : {"", ":", ":80", "host", "host:", "host:x", "host:65536", "host:-1", "host:+1", "host: 1", "host:1 ", "::1:80",
-                          "[]:80", "ho st:80", "host/:80", "user@host:80", "host\n:80", "[::1]"}) {
+  for (const char* bad : {"", ":", ":80", "host", "host:", "host:x", "host:65536", "host:-1", "host:+1", "host: 1",
+                          "host:1 ", "::1:80", "[]:80", "ho st:80", "host/:80", "user@host:80", "host\n:80", "[::1]"}) {
     const auto parsed = parse_host_port(bad);
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().kind, ErrorKind::usage) << bad;
@@ -38,14 +40,16 @@ TEST(HostPort, IsReadStrictly) {
 }
 
 TEST(Url, NamesASchemeAndAnAuthority) {
-  const std::pair<const char*, const char*> good[] = {{"https://h:1", "h:1"},         {"https://h", "h:443"},       {"https://h/", "h:443"},
-                                                      {"https://[::1]:1", "[::1]:1"}, {"https://[::1]", "[::1]:443"}, {"https://h:1/", "h:1"}};
+  const std::pair<const char*, const char*> good[] = {{"https://h:1", "h:1"},         {"https://h", "h:443"},
+                                                      {"https://h/", "h:443"},        {"https://[::1]:1", "[::1]:1"},
+                                                      {"https://[::1]", "[::1]:443"}, {"https://h:1/", "h:1"}};
   for (const auto& [url, text] : good) {
     const auto parsed = parse_url(url, "https", 443);
     ASSERT_TRUE(parsed) << url;
     EXPECT_EQ(parsed->text(), text);
   }
-  for (const char* bad : {"", "https://", "https:///", "http://h", "h:1", "https://h/path", "https://u:p@h", "https://h?x", "HTTPS://h"}) {
+  for (const char* bad : {"", "https://", "https:///", "http://h", "h:1", "https://h/path", "https://u:p@h",
+                          "https://h?x", "HTTPS://h"}) {
     const auto parsed = parse_url(bad, "https", 443);
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().kind, ErrorKind::usage) << bad;
@@ -62,7 +66,8 @@ class Sockets : public ::testing::Test {
       co_return;
     });
     sessions_->start();
-    near_ = std::make_unique<SocketStream>(run(loop_, connect_tcp({"localhost", sessions_->port()}, seconds(20))).value());
+    near_ =
+        std::make_unique<SocketStream>(run(loop_, connect_tcp({"localhost", sessions_->port()}, seconds(20))).value());
     run_until(loop_, [this] { return far_ != nullptr; });
   }
 
@@ -186,25 +191,27 @@ TEST(Listen, APortInUseIsAnErrorOfItsOwn) {
 class Holding : public ::testing::Test {
  protected:
   void start(std::size_t limit) {
-    sessions_.emplace(listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), limit, [this](Socket socket, Session& session) -> Task<void> {
-      SocketStream stream(std::move(socket));
-      session.own(stream);
-      std::array<std::byte, 1> into{};
-      while (!session.draining()) {
-        const auto got = co_await stream.read_some(into);
-        if (!got || *got == 0) break;
-        if (into[0] == std::byte{'!'}) throw std::runtime_error("a session that fails");
-        session.set_busy(true);
-        co_await release_.wait();
-        (void)co_await stream.write(into);
-        session.set_busy(false);
-      }
-      ++ended_;
-    });
+    sessions_.emplace(listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), limit,
+                      [this](Socket socket, Session& session) -> Task<void> {
+                        SocketStream stream(std::move(socket));
+                        session.own(stream);
+                        std::array<std::byte, 1> into{};
+                        while (!session.draining()) {
+                          const auto got = co_await stream.read_some(into);
+                          if (!got || *got == 0) break;
+                          if (into[0] == std::byte{'!'}) throw std::runtime_error("a session that fails");
+                          session.set_busy(true);
+                          co_await release_.wait();
+                          (void)co_await stream.write(into);
+                          session.set_busy(false);
+                        }
+                        ++ended_;
+                      });
     sessions_->start();
   }
   std::unique_ptr<SocketStream> connect() {
-    return std::make_unique<SocketStream>(run(loop_, connect_tcp({"127.0.0.1", sessions_->port()}, seconds(20))).value());
+    return std::make_unique<SocketStream>(
+        run(loop_, connect_tcp({"127.0.0.1", sessions_->port()}, seconds(20))).value());
   }
 
   asio::io_context loop_;
@@ -268,10 +275,11 @@ TEST_F(Holding, ASessionThatThrowsLeavesTheList) {
 TEST(TlsStream, AHandshakeThatStallsTimesOut) {
   asio::io_context loop;
   std::unique_ptr<SocketStream> far;
-  Sessions sessions(listen_tcp(loop.get_executor(), {"127.0.0.1", 0}).value(), 1, [&far](Socket socket, Session&) -> Task<void> {
-    far = std::make_unique<SocketStream>(std::move(socket));
-    co_return;
-  });
+  Sessions sessions(listen_tcp(loop.get_executor(), {"127.0.0.1", 0}).value(), 1,
+                    [&far](Socket socket, Session&) -> Task<void> {
+                      far = std::make_unique<SocketStream>(std::move(socket));
+                      co_return;
+                    });
   sessions.start();
   asio::ssl::context context(asio::ssl::context::tls_client);
   TlsStream stream(run(loop, connect_tcp({"127.0.0.1", sessions.port()}, seconds(20))).value(), context);
@@ -283,10 +291,11 @@ TEST(TlsStream, AHandshakeThatStallsTimesOut) {
 
 TEST(TlsStream, APeerThatIsNoTlsIsAnError) {
   asio::io_context loop;
-  Sessions sessions(listen_tcp(loop.get_executor(), {"127.0.0.1", 0}).value(), 1, [](Socket socket, Session&) -> Task<void> {
-    SocketStream stream(std::move(socket));
-    (void)co_await say_and_shut_down(stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
-  });
+  Sessions sessions(listen_tcp(loop.get_executor(), {"127.0.0.1", 0}).value(), 1,
+                    [](Socket socket, Session&) -> Task<void> {
+                      SocketStream stream(std::move(socket));
+                      (void)co_await say_and_shut_down(stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
+                    });
   sessions.start();
   asio::ssl::context context(asio::ssl::context::tls_client);
   TlsStream stream(run(loop, connect_tcp({"127.0.0.1", sessions.port()}, seconds(20))).value(), context);

@@ -53,7 +53,8 @@ std::string write(const Message& message) {
 
 bool same(const Message& a, const Message& b) {
   const auto key = [](const Message& m) {
-    return std::tuple(m.head.method, m.head.target, end_to_end(m.head.fields), m.head.framing.kind, m.head.framing.length, m.body);
+    return std::tuple(m.head.method, m.head.target, end_to_end(m.head.fields), m.head.framing.kind,
+                      m.head.framing.length, m.body);
   };
   return key(a) == key(b);
 }

@@ -50,8 +50,8 @@ class FarEnd {
   [[nodiscard]] net::asio::ssl::context& context() { return *context_; }
   [[nodiscard]] std::size_t open() const { return sessions_.open(); }
   [[nodiscard]] std::size_t challenges() const {
-    return static_cast<std::size_t>(
-        std::count_if(received_.begin(), received_.end(), [](const std::string& all) { return all.starts_with(challenge_head()); }));
+    return static_cast<std::size_t>(std::count_if(
+        received_.begin(), received_.end(), [](const std::string& all) { return all.starts_with(challenge_head()); }));
   }
   // Everything that clients have sent inside TLS and that is no challenge.
   [[nodiscard]] std::string leaked() const {
@@ -65,8 +65,9 @@ class FarEnd {
 
  private:
   static const std::string& challenge_head() {
-    static const std::string head = "POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: blindbox\r\n"
-                                    "Content-Type: application/cbor\r\nContent-Length: 36\r\n\r\n";
+    static const std::string head =
+        "POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: blindbox\r\n"
+        "Content-Type: application/cbor\r\nContent-Length: 36\r\n\r\n";
     return head;
   }
   inline static const std::size_t kChallengeMessage = challenge_head().size() + attested_tls::kChallengeSize;
@@ -84,7 +85,8 @@ class FarEnd {
       received += base::as_text(ByteView(piece).first(*got));
       if (!replied && received.size() >= kChallengeMessage) {
         replied = true;
-        co_await reply_(stream, base::to_bytes(base::view(received.substr(challenge_head().size(), attested_tls::kChallengeSize))));
+        co_await reply_(
+            stream, base::to_bytes(base::view(received.substr(challenge_head().size(), attested_tls::kChallengeSize))));
       }
       if (!answered && received.find(kCode) != std::string::npos) {
         answered = true;
@@ -99,10 +101,12 @@ class FarEnd {
   net::Sessions sessions_;
 };
 
-inline Task<void> reply_with(net::TlsStream& stream, std::string bytes) { (void)co_await stream.write(base::view(bytes)); }
+inline Task<void> reply_with(net::TlsStream& stream, std::string bytes) {
+  (void)co_await stream.write(base::view(bytes));
+}
 inline std::string evidence_message(ByteView bundle) {
-  return "HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: " + std::to_string(bundle.size()) + "\r\n\r\n" +
-         std::string(base::as_text(bundle));
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: " + std::to_string(bundle.size()) +
+         "\r\n\r\n" + std::string(base::as_text(bundle));
 }
 
 class ChannelTest : public ::testing::Test {
@@ -132,7 +136,8 @@ class ChannelTest : public ::testing::Test {
   }
 
   EvidenceSource source() {
-    return [this](const ByteArray<64>& data) -> Result<evidence::Evidence> { return processor_->evidence(guest_, data); };
+    return
+        [this](const ByteArray<64>& data) -> Result<evidence::Evidence> { return processor_->evidence(guest_, data); };
   }
   Bytes manifest() const { return base::to_bytes(base::view(evidence::encode_manifest(manifest_))); }
   attested_tls::Responder& responder() {
@@ -145,7 +150,8 @@ class ChannelTest : public ::testing::Test {
     serve_application([this] { return net::connect_tcp({"127.0.0.1", application_->port()}, kPatience); }, limits);
   }
   void serve_application(gateway::ConnectApplication application, gateway::Limits limits = {}) {
-    gateway_.emplace(net::listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), responder(), std::move(application), limits);
+    gateway_.emplace(net::listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), responder(),
+                     std::move(application), limits);
     ASSERT_TRUE(gateway_->start());
   }
   void serve_echo() {

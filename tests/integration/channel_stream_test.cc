@@ -37,9 +37,7 @@ class ChannelStream : public ChannelTest {
   void wait_for(std::counting_semaphore<>& semaphore) {
     run_until(loop_, [&] { return semaphore.try_acquire(); });
   }
-  void expect_next_request_served() {
-    EXPECT_EQ(ask("GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"), "200 pong");
-  }
+  void expect_next_request_served() { EXPECT_EQ(ask("GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"), "200 pong"); }
   // Gone without a word: a reset.
   Client resetting_editor() {
     auto socket = run(loop_, net::connect_tcp({"127.0.0.1", proxy_->port()}, kPatience)).value();
@@ -76,12 +74,15 @@ TEST_F(ChannelStream, CarriesManyRequestsOverOneAttestedConnection) {
   serve_echo();
   connect(gateway_->port());
   auto client = editor();
-  EXPECT_TRUE(client.send(post("/a", "1") + "POST /b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n1\r\n3\r\n0\r\n\r\n" +
-                          "HEAD /c HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  EXPECT_TRUE(client.send(
+      post("/a", "1") +
+      "POST /b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n2\r\n1\r\n3\r\n0\r\n\r\n" +
+      "HEAD /c HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   EXPECT_EQ(client.receive(), "200 POST /a 1");
   EXPECT_EQ(client.receive(), "200 POST /b 23");
   EXPECT_EQ(client.receive(true), "200 ");
-  EXPECT_TRUE(client.send("POST /d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"));
+  EXPECT_TRUE(client.send(
+      "POST /d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"));
   EXPECT_TRUE(client.send("4"));
   EXPECT_EQ(client.receive(), "200 POST /d 4");
   EXPECT_EQ(client.rest(), "");
@@ -99,7 +100,8 @@ TEST_F(ChannelStream, TakesEightMebibytesAndNotOneByteMore) {
   const std::string most(8388608, 'x');
   EXPECT_EQ(ask(post("/echo", most)), "200 " + most);
   auto client = editor();
-  EXPECT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8388609\r\n\r\n" + std::string(300000, 'x')));
+  EXPECT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8388609\r\n\r\n" +
+                          std::string(300000, 'x')));
   EXPECT_THAT(client.receive(), StartsWith("413 {\"error\":"));
   EXPECT_EQ(handled_, 1);
 }
@@ -130,7 +132,8 @@ TEST_F(ChannelStream, AnEditorThatGoesDuringItsUploadStartsNothing) {
     const int before = handled_;
     const std::uint64_t requests = gateway_->stats().requests;
     auto client = reset ? resetting_editor() : editor();
-    EXPECT_TRUE(client.send("POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n" + std::string(100000, 'x')));
+    EXPECT_TRUE(client.send("POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n" +
+                            std::string(100000, 'x')));
     run_until(loop_, [&] { return gateway_->stats().requests == requests + 1; });  // under way through both ends
     client.stream().close();
     expect_next_request_served();
@@ -225,7 +228,11 @@ TEST_F(ChannelStream, AGuestThatTurnsDebugGetsNothingMore) {
 TEST_F(ChannelStream, AConnectionThatTheServerClosedIsReplaced) {
   gateway::Limits limits;
   limits.idle = milliseconds(10);
-  serve([](const Request&, ResponseSink& sink, std::stop_token) { sink.respond({200, "text/plain", "ok", {}}); }, limits);
+  serve(
+      [](const Request&, ResponseSink& sink, std::stop_token) {
+        sink.respond({200, "text/plain", "ok", {}});
+      },
+      limits);
   connect(gateway_->port());
   EXPECT_EQ(ask(post("/infill")), "200 ok");
   net::asio::steady_timer later(loop_, milliseconds(100));  // the gateway ends the idle connection meanwhile
@@ -237,7 +244,11 @@ TEST_F(ChannelStream, AConnectionThatTheServerClosedIsReplaced) {
 TEST_F(ChannelStream, KeyRenewalHurtsNobody) {
   gateway::Limits limits;
   limits.key_lifetime = std::chrono::hours(0);
-  serve([](const Request&, ResponseSink& sink, std::stop_token) { sink.respond({200, "text/plain", "ok", {}}); }, limits);
+  serve(
+      [](const Request&, ResponseSink& sink, std::stop_token) {
+        sink.respond({200, "text/plain", "ok", {}});
+      },
+      limits);
   options_.keep = 0;  // a new connection, and a new key, for each request
   connect(gateway_->port());
   for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(post("/infill")), "200 ok");

@@ -92,10 +92,11 @@ TEST_F(Channel, ReachesAnApplicationOnAUnixSocket) {
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(listening, 10), 0);
-  http::Server application(loop_.get_executor(), listening, [](const http::Request& request, http::ResponseSink& sink, std::stop_token) {
-    const auto key = http::find_field(request.fields, "authorization");
-    sink.respond({200, "text/plain", std::string(key.value_or("no key")), {}});
-  });
+  http::Server application(loop_.get_executor(), listening,
+                           [](const http::Request& request, http::ResponseSink& sink, std::stop_token) {
+                             const auto key = http::find_field(request.fields, "authorization");
+                             sink.respond({200, "text/plain", std::string(key.value_or("no key")), {}});
+                           });
   application.start();
   serve_application([path] { return net::connect_unix(path); });
   connect(gateway_->port());
@@ -147,7 +148,8 @@ TEST_F(Channel, NamesEveryCheckThatFailed) {
   guest_.measurement = base::sha384(base::view("another image"));
   FarEnd far_end(loop_, with_bundle());
   connect(far_end.port());
-  EXPECT_THAT(ask(post("/infill")), AllOf(HasSubstr("sev_snp.policy.debug_disabled"), HasSubstr("sev_snp.measurement")));
+  EXPECT_THAT(ask(post("/infill")),
+              AllOf(HasSubstr("sev_snp.policy.debug_disabled"), HasSubstr("sev_snp.measurement")));
 }
 
 TEST_F(Channel, RefusesAnEmulatorThatThePolicyDoesNotName) {
@@ -157,15 +159,19 @@ TEST_F(Channel, RefusesAnEmulatorThatThePolicyDoesNotName) {
 
 TEST_F(Channel, RefusesReplayedEvidence) {
   const auto old = processor_->evidence(guest_, {});
-  responder_.emplace(loop_.get_executor(), [old](const ByteArray<64>&) -> Result<evidence::Evidence> { return old; }, manifest());
+  responder_.emplace(
+      loop_.get_executor(), [old](const ByteArray<64>&) -> Result<evidence::Evidence> { return old; }, manifest());
   expect_refusal(with_bundle(), "attestation_refused", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesEvidenceForAnotherNonceOfTheSameSession) {
-  expect_refusal([this](net::TlsStream& stream, const Bytes&) -> Task<void> {
-    const auto bundle = co_await responder().answer(stream.native_handle(), attested_tls::encode_challenge(Nonce{}));
-    co_await reply_with(stream, evidence_message(bundle.value()));
-  }, "attestation_refused", "sev_snp.report_data");
+  expect_refusal(
+      [this](net::TlsStream& stream, const Bytes&) -> Task<void> {
+        const auto bundle =
+            co_await responder().answer(stream.native_handle(), attested_tls::encode_challenge(Nonce{}));
+        co_await reply_with(stream, evidence_message(bundle.value()));
+      },
+      "attestation_refused", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesEvidenceOfAnotherSessionWithTheSameKeyAndNonce) {
@@ -191,7 +197,9 @@ TEST_F(Channel, RefusesARelayThatTerminatesTls) {
     net::TlsStream enclave(std::move(socket.value()), *context);
     const auto shaken = co_await enclave.handshake(net::TlsStream::Role::client);
     EXPECT_TRUE(shaken);
-    const std::string asked = "POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: h\r\nContent-Length: 36\r\n\r\n" + std::string(base::as_text(challenge));
+    const std::string asked =
+        "POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: h\r\nContent-Length: 36\r\n\r\n" +
+        std::string(base::as_text(challenge));
     const auto put = co_await enclave.write(base::view(asked));
     EXPECT_TRUE(put);
     http::ResponseReader reader(enclave);
@@ -212,71 +220,92 @@ TEST_F(Channel, RefusesATamperedManifest) {
   // The server runs other weights and shows the manifest that the policy wants.
   const Bytes wanted = manifest();
   manifest_.model.sha256 = base::sha256(base::view("other weights"));
-  expect_refusal(with_bundle(changing([wanted](Bundle& bundle) { bundle.manifest = wanted; })), "attestation_refused", "sev_snp.report_data");
+  expect_refusal(with_bundle(changing([wanted](Bundle& bundle) { bundle.manifest = wanted; })), "attestation_refused",
+                 "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAddedEvidence) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.secondary = Bytes(10); })), "attestation_refused", "sev_snp.report_data");
+  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.secondary = Bytes(10); })), "attestation_refused",
+                 "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAnAddedKeyConfiguration) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.hpke = Bytes(10); })), "attestation_refused", "sev_snp.report_data");
+  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.hpke = Bytes(10); })), "attestation_refused",
+                 "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAPathFromAnotherTree) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.path = {2, 1, {base::Sha512{}}}; })), "attestation_refused", "sev_snp.report_data");
+  expect_refusal(with_bundle(changing([](Bundle& bundle) {
+                   bundle.path = {2, 1, {base::Sha512{}}};
+                 })),
+                 "attestation_refused", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAPathThatCannotBe) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.path = {2, 0, {}}; })), "evidence_malformed", "the tree path has another length");
+  expect_refusal(with_bundle(changing([](Bundle& bundle) {
+                   bundle.path = {2, 0, {}};
+                 })),
+                 "evidence_malformed", "the tree path has another length");
 }
 
 TEST_F(Channel, RefusesABrokenSignature) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.primary.report[0x90] ^= std::byte{1}; })), "attestation_refused", "sev_snp.signature");
+  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.primary.report[0x90] ^= std::byte{1}; })),
+                 "attestation_refused", "sev_snp.signature");
 }
 
 TEST_F(Channel, RefusesAReportThatIsTooShort) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.primary.report.pop_back(); })), "evidence_malformed", "sev_snp.report.size");
+  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.primary.report.pop_back(); })), "evidence_malformed",
+                 "sev_snp.report.size");
 }
 
 TEST_F(Channel, RefusesATruncatedBundle) {
   expect_refusal(with_bundle([](Bytes bundle) {
-    bundle.resize(bundle.size() / 2);
-    return bundle;
-  }), "evidence_malformed", "truncated");
+                   bundle.resize(bundle.size() / 2);
+                   return bundle;
+                 }),
+                 "evidence_malformed", "truncated");
 }
 
 TEST_F(Channel, RefusesABundleThatBreaksOff) {
-  expect_refusal([this](net::TlsStream& stream, Bytes challenge) -> Task<void> {
-    const auto bundle = co_await responder().answer(stream.native_handle(), challenge);
-    const std::string whole = evidence_message(bundle.value());
-    co_await reply_with(stream, whole.substr(0, whole.size() - 1));
-    co_await stream.shut_down();
-  }, "server_unreachable", "the connection ended within the body");
+  expect_refusal(
+      [this](net::TlsStream& stream, Bytes challenge) -> Task<void> {
+        const auto bundle = co_await responder().answer(stream.native_handle(), challenge);
+        const std::string whole = evidence_message(bundle.value());
+        co_await reply_with(stream, whole.substr(0, whole.size() - 1));
+        co_await stream.shut_down();
+      },
+      "server_unreachable", "the connection ended within the body");
 }
 
 TEST_F(Channel, RefusesADuplicateKey) {
   expect_refusal(with_bundle([](Bytes bundle) {
-    // One more entry, and the first one, 01 67 "sev-snp", twice.
-    bundle[0] = static_cast<std::byte>(std::to_integer<int>(bundle[0]) + 1);
-    const Bytes first(bundle.begin() + 1, bundle.begin() + 10);
-    bundle.insert(bundle.begin() + 1, first.begin(), first.end());
-    return bundle;
-  }), "evidence_malformed", "duplicate key 1");
+                   // One more entry, and the first one, 01 67 "sev-snp", twice.
+                   bundle[0] = static_cast<std::byte>(std::to_integer<int>(bundle[0]) + 1);
+                   const Bytes first(bundle.begin() + 1, bundle.begin() + 10);
+                   bundle.insert(bundle.begin() + 1, first.begin(), first.end());
+                   return bundle;
+                 }),
+                 "evidence_malformed", "duplicate key 1");
 }
 
 TEST_F(Channel, RefusesTrailingBytes) {
   expect_refusal(with_bundle([](Bytes bundle) {
-    bundle.push_back(std::byte{0});
-    return bundle;
-  }), "evidence_malformed", "trailing bytes");
+                   bundle.push_back(std::byte{0});
+                   return bundle;
+                 }),
+                 "evidence_malformed", "trailing bytes");
 }
 
-TEST_F(Channel, RefusesGarbage) { expect_refusal(with(evidence_message(base::view("garbage"))), "evidence_malformed", "malformed evidence bundle"); }
-TEST_F(Channel, RefusesNothing) { expect_refusal(with(evidence_message({})), "evidence_malformed", "malformed evidence bundle"); }
+TEST_F(Channel, RefusesGarbage) {
+  expect_refusal(with(evidence_message(base::view("garbage"))), "evidence_malformed", "malformed evidence bundle");
+}
+TEST_F(Channel, RefusesNothing) {
+  expect_refusal(with(evidence_message({})), "evidence_malformed", "malformed evidence bundle");
+}
 
 TEST_F(Channel, RefusesAnOversizeBundle) {
-  expect_refusal(with(evidence_message(Bytes(evidence::kBundleCap + 1))), "evidence_malformed", "the evidence bundle is larger than 1048576 bytes");
+  expect_refusal(with(evidence_message(Bytes(evidence::kBundleCap + 1))), "evidence_malformed",
+                 "the evidence bundle is larger than 1048576 bytes");
 }
 
 TEST_F(Channel, RefusesAnOversizeBundleInChunks) {
@@ -286,36 +315,44 @@ TEST_F(Channel, RefusesAnOversizeBundleInChunks) {
 }
 
 TEST_F(Channel, RefusesAWebServer) {
-  expect_refusal(with("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nnope"), "not_a_blindbox", "status 404");
+  expect_refusal(with("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nnope"),
+                 "not_a_blindbox", "status 404");
 }
 
 TEST_F(Channel, RefusesAWebServerThatIsHappyWithEverything) {
-  expect_refusal(with("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi"), "not_a_blindbox", "the server is not a BlindBox");
+  expect_refusal(with("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi"), "not_a_blindbox",
+                 "the server is not a BlindBox");
 }
 
 TEST_F(Channel, RefusesAnUpgrade) {
-  expect_refusal(with("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"), "not_a_blindbox", "an upgrade that nobody asked for");
+  expect_refusal(with("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"), "not_a_blindbox",
+                 "an upgrade that nobody asked for");
 }
 
-TEST_F(Channel, RefusesWhatIsNoHttp) { expect_refusal(with("220 mail ESMTP\r\n\r\n"), "not_a_blindbox", "not strict HTTP/1.1"); }
+TEST_F(Channel, RefusesWhatIsNoHttp) {
+  expect_refusal(with("220 mail ESMTP\r\n\r\n"), "not_a_blindbox", "not strict HTTP/1.1");
+}
 
 TEST_F(Channel, RefusesAServerThatClosesWithoutAnAnswer) {
-  expect_refusal([](net::TlsStream& stream, const Bytes&) { return stream.shut_down(); }, "not_a_blindbox", "closed the connection without an answer");
+  expect_refusal([](net::TlsStream& stream, const Bytes&) { return stream.shut_down(); }, "not_a_blindbox",
+                 "closed the connection without an answer");
 }
 
 TEST_F(Channel, TellsAServerWithoutADeviceFromAStranger) {
-  expect_refusal(with("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), "no_evidence", "the server has no evidence");
+  expect_refusal(with("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), "no_evidence",
+                 "the server has no evidence");
 }
 
 TEST_F(Channel, RefusesAServerThatStallsBeforeItsEvidence) {
   options_.limits.evidence = milliseconds(30);
-  expect_refusal([](net::TlsStream&, const Bytes&) -> Task<void> { co_return; }, "server_unreachable", "the server sent no evidence within 30 ms");
+  expect_refusal([](net::TlsStream&, const Bytes&) -> Task<void> { co_return; }, "server_unreachable",
+                 "the server sent no evidence within 30 ms");
 }
 
 TEST_F(Channel, RefusesAServerThatStallsWithinItsEvidence) {
   options_.limits.evidence = milliseconds(30);
-  expect_refusal(with("HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: 100\r\n\r\nabc"), "server_unreachable",
-                 "the server sent no evidence within 30 ms");
+  expect_refusal(with("HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: 100\r\n\r\nabc"),
+                 "server_unreachable", "the server sent no evidence within 30 ms");
 }
 
 // A byte now and then keeps every single read short; the whole has a limit all the same.
@@ -337,7 +374,8 @@ TEST_F(Channel, RefusesAServerThatTrickles) {
   });
   expect_refusal(in_the_body, "server_unreachable", "the server sent no evidence within 60 ms");
   attempts_ = 0;
-  FarEnd in_the_head(loop_, [&](net::TlsStream& stream, const Bytes&) { return trickle(stream, "HTTP/1.1 200 OK\r\nX: "); });
+  FarEnd in_the_head(loop_,
+                     [&](net::TlsStream& stream, const Bytes&) { return trickle(stream, "HTTP/1.1 200 OK\r\nX: "); });
   expect_refusal(in_the_head, "server_unreachable", "the server sent no evidence within 60 ms");
 }
 
@@ -412,9 +450,13 @@ TEST_F(Channel, TheProxyAsksNobodyForAWebPage) {
   serve_echo();
   connect(gateway_->port());
   EXPECT_THAT(ask("GET /v1/models HTTP/1.1\r\nHost: evil.example\r\n\r\n"), StartsWith("403 {\"error\":"));
-  EXPECT_THAT(ask("POST /generate HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nContent-Length: 0\r\n\r\n"), StartsWith("403 {\"detail\":"));
-  EXPECT_THAT(ask("POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"), StartsWith("404 "));
-  EXPECT_THAT(ask("POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), StartsWith("400 "));
+  EXPECT_THAT(
+      ask("POST /generate HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nContent-Length: 0\r\n\r\n"),
+      StartsWith("403 {\"detail\":"));
+  EXPECT_THAT(ask("POST /.well-known/blindbox/attestation HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"),
+              StartsWith("404 "));
+  EXPECT_THAT(ask("POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+              StartsWith("400 "));
   EXPECT_EQ(attempts_, 0);
 }
 

@@ -72,12 +72,19 @@ int complete(const Options& options) {
   auto hole = split_at(text, *position);
   if (!hole) return report(hole.error());
   boost::asio::io_context io;
-  auto filled = run(io, infill(*server, *hole, options.infill, [](std::string_view piece) {
+  bool begun = false;
+  auto filled = run(io, infill(*server, *hole, options.infill, [&begun](std::string_view piece) {
+                      begun = true;
                       fmt::print("{}", piece);
                       std::fflush(stdout);
                     }));
-  fmt::print("\n");
-  return filled ? 0 : report(filled.error());
+  if (filled || begun) fmt::print("\n");
+  if (filled) return 0;
+  Error error = filled.error();
+  if (error.what.starts_with("cannot connect to ")) {
+    error.hint = "no proxy is there: run \"blindbox connect URL --policy FILE\" first, or name another with --proxy";
+  }
+  return report(error);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "blindbox/completion/app.h"
+#include "blindbox/gateway/gateway.h"
 #include "blindbox/http/server.h"
 #include "command.h"
 #include "engine_process.h"
@@ -46,7 +47,9 @@ int run_engine(const Options& options) {
     tell_parent(engine_error_line(engine.error()));
     return base::exit_code(engine.error().kind);
   }
-  completion::App application(std::move(*engine));
+  completion::AppSettings settings;
+  settings.connection_field = gateway::kConnectionField;  // nobody finds another's prompts in the cache
+  completion::App application(std::move(*engine), settings);
   boost::asio::io_context io;
   http::Server server(io.get_executor(), kEngineListenFd, application.handler());
   server.start();

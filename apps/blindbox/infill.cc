@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "infill.h"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "blindbox/http/client.h"
@@ -19,12 +21,26 @@ std::string request_body(const Hole& hole, const InfillOptions& options) {
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// The server's error in llama.cpp's shape, or the text as it came.
-Error error_of(const json& event) {
-  const json& error = event.at("error");
-  const std::string type = error.value("type", "");
-  const ErrorKind kind = type == "attestation_refused" ? ErrorKind::refused : ErrorKind::network;
-  return {kind, error.value("message", "the server reports an error"), type, ""};
+// The proxy's, the gateway's and the engine's words for what went wrong; any other is a failure on the way.
+constexpr std::array kErrorTypes = {
+    std::pair{"attestation_refused", ErrorKind::refused},
+    std::pair{"evidence_malformed", ErrorKind::malformed},
+    std::pair{"not_a_blindbox", ErrorKind::protocol},
+    std::pair{"no_evidence", ErrorKind::platform},
+    std::pair{"invalid_request_error", ErrorKind::malformed},
+    std::pair{"exceed_context_size_error", ErrorKind::limit},
+    std::pair{"not_supported_error", ErrorKind::model},
+};
+
+// The server's error in llama.cpp's shape; protocol where it has another.
+Error error_of(const json& error, unsigned status) {
+  const auto type = error.is_object() && error.contains("type") ? error["type"] : json();
+  const auto message = error.is_object() && error.contains("message") ? error["message"] : json();
+  if (!type.is_string() || !message.is_string()) {
+    return {ErrorKind::protocol, "the server answered with status " + std::to_string(status), "it is no llama.cpp's answer", ""};
+  }
+  const auto known = std::find_if(kErrorTypes.begin(), kErrorTypes.end(), [&](const auto& row) { return type == row.first; });
+  return {known == kErrorTypes.end() ? ErrorKind::network : known->second, message, type, ""};
 }
 
 struct Progress {
@@ -36,7 +52,7 @@ struct Progress {
   void take(const std::string& data, const OnText& on_text) {
     const json event = json::parse(data);
     if (event.contains("error")) {
-      error = error_of(event);
+      error = error_of(event["error"], 200);
       return;
     }
     const std::string text = event.value("content", "");
@@ -71,8 +87,7 @@ net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, 
   if (!answer) co_return base::pass_on(answer);
   if (answer->status != 200) {
     const json body = json::parse(plain, nullptr, false);
-    if (body.is_object() && body.contains("error")) progress.error = error_of(body);
-    else progress.error = Error{ErrorKind::protocol, "the server answered with status " + std::to_string(answer->status), "", ""};
+    progress.error = error_of(body.is_object() && body.contains("error") ? body["error"] : json(), answer->status);
   }
   if (progress.error) co_return tl::unexpected<Error>(*progress.error);
   if (!progress.complete) co_return base::fail(ErrorKind::network, "the completion was cut off");

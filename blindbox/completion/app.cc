@@ -39,13 +39,15 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   });
 }
 
-// The digest of the API key, never the key; empty where there is none.
-std::string tenant_by_key(const http::Request& request) {
+// The digest of the API key, never the key.
+std::string tenant_of(const http::Request& request, const std::string& connection_field) {
   std::string keys;
+  std::string connection;
   for (const auto& [name, value] : request.fields) {
     if (equal_ignoring_case(name, "authorization") || equal_ignoring_case(name, "x-api-key")) keys += value + '\n';
+    if (!connection_field.empty() && equal_ignoring_case(name, connection_field)) connection = "connection " + value;
   }
-  return keys.empty() ? std::string() : base::to_hex(base::sha256(base::view(keys)));
+  return keys.empty() ? connection : base::to_hex(base::sha256(base::view(keys)));
 }
 
 struct Status {
@@ -105,9 +107,7 @@ class Answer final : public Listener {
 }  // namespace
 
 App::App(std::unique_ptr<Generator> generator, AppSettings settings)
-    : generator_(std::move(generator)), settings_(std::move(settings)), turns_(settings_.waiting) {
-  if (!settings_.tenant) settings_.tenant = &tenant_by_key;
-}
+    : generator_(std::move(generator)), settings_(std::move(settings)), turns_(settings_.waiting) {}
 
 http::Handler App::handler() {
   return [this](const http::Request& request, http::ResponseSink& sink, const std::stop_token& stop) {
@@ -141,7 +141,7 @@ void App::complete(const http::Request& request, Result<ApiRequest> parsed, http
     response.fields.emplace_back("Retry-After", "2");
     return sink.respond(std::move(response));
   }
-  parsed->request.tenant = settings_.tenant(request);
+  parsed->request.tenant = tenant_of(request, settings_.connection_field);
   parsed->request.deadline = std::chrono::steady_clock::now() + settings_.time_limit;
   const AnswerAbout about{generator_->info(), *parsed, "cmpl-" + base::to_hex(base::random_bytes(12)),
                           base::now().time_since_epoch().count()};

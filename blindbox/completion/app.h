@@ -19,8 +19,9 @@ struct AppSettings {
   std::size_t waiting = 64;  // requests in the queue; more are answered 503
   std::chrono::milliseconds time_limit{
       std::chrono::minutes(5)};  // for one generation, its wait in the queue not counted
-  // Whose request it is (Request::tenant). Where it is empty the API key decides, and all without one are one tenant.
-  std::function<std::string(const http::Request&)> tenant;
+  // Whose request it is (Request::tenant): an API key's digest; without a key the value of this field, which the
+  // server in front sets for each connection; without either, one tenant for all.
+  std::string connection_field;
 };
 
 class App {

@@ -183,6 +183,28 @@ TEST_F(AppTest, TenantsByApiKey) {
   EXPECT_TRUE(scripted->seen[0].deadline);
 }
 
+TEST(App, WithoutAKeyEachConnectionIsATenant) {
+  auto generator = std::make_unique<Scripted>();
+  const Scripted& scripted = *generator;
+  AppSettings settings;
+  settings.connection_field = "Front-Connection";
+  App app(std::move(generator), settings);
+  const auto ask_with = [&](std::vector<std::pair<std::string, std::string>> fields) {
+    http::Request request = post("/infill", kHole);
+    request.fields = std::move(fields);
+    Sink sink;
+    app.handle(request, sink, {});
+  };
+  ask_with({{"front-connection", "1"}});
+  ask_with({{"Front-Connection", "2"}});
+  ask_with({{"Front-Connection", "1"}, {"Authorization", "Bearer k"}});
+  ask_with({{"Front-Connection", "2"}, {"Authorization", "Bearer k"}});
+  ASSERT_EQ(scripted.seen.size(), 4U);
+  EXPECT_NE(scripted.seen[0].tenant, scripted.seen[1].tenant);
+  EXPECT_EQ(scripted.seen[2].tenant, scripted.seen[3].tenant);
+  EXPECT_NE(scripted.seen[0].tenant, scripted.seen[2].tenant);
+}
+
 TEST(App, AFullQueueIs503AndAStopEndsWhatRuns) {
   auto generator = std::make_unique<Scripted>();
   std::promise<void> entered;

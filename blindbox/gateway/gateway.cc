@@ -93,7 +93,7 @@ class ClientSession {
     co_return more;
   }
 
-  Task<bool> dispatch(const RequestHead& head) {
+  Task<bool> dispatch(RequestHead& head) {
     if (is_challenge(head)) co_return co_await answer_challenge(head);
     if (!attested_ && !is_health_probe(head)) {
       const Error error{ErrorKind::protocol, "this connection has had no evidence yet", "",
@@ -121,8 +121,10 @@ class ClientSession {
     co_return put && head.keep_alive;
   }
 
-  Task<bool> forward(const RequestHead& head) {
+  Task<bool> forward(RequestHead& head) {
     ++state_->stats.requests;
+    std::erase_if(head.fields, [](const auto& field) { return http::equal_names(field.first, kConnectionField); });
+    head.fields.emplace_back(std::string(kConnectionField), connection_name_);
     auto socket = co_await state_->application();
     if (!socket) {
       spdlog::error("gateway: {}", socket.error().what);
@@ -153,6 +155,7 @@ class ClientSession {
   net::Session& session_;
   TlsStream stream_;
   RequestReader reader_;
+  const std::string connection_name_ = base::to_hex(base::random_bytes(16));
   bool attested_ = false;
   std::uint64_t consumed_before_ = 0;   // when the message at hand began
   std::uint64_t challenge_bytes_ = 0;

@@ -15,6 +15,10 @@ namespace internal {
 struct State;
 }
 
+// The field by which the application can tell clients apart that show no API key: a random name per TLS connection,
+// set here and never taken from a client.
+inline constexpr std::string_view kConnectionField = "Blindbox-Connection";
+
 // A fresh connection to the application for each request, so that closing it cancels that request and no other.
 using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "blindbox/attested_tls/challenge.h"
-#include "blindbox/net/internal/io.h"
+#include "blindbox/net/await.h"
 
 namespace blindbox::attested_tls {
 namespace {
@@ -88,7 +88,7 @@ net::Task<Result<Bytes>> Responder::answer(SSL* session, ByteView challenge) {
   ++state->challenges;
   state->waiting.push_back(waiter);
   state->start_batch();
-  while (!waiter->bundle) co_await waiter->ready.async_wait(net::internal::kAwait);
+  while (!waiter->bundle) co_await waiter->ready.async_wait(net::kAwait);
   auto bundle = std::move(*waiter->bundle);
   if (!bundle) co_return base::pass_on(bundle);
   bundle->manifest = state->manifest;

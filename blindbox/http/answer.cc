@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "blindbox/http/internal/answer.h"
-#include "blindbox/net/internal/io.h"
+#include "blindbox/net/await.h"
 
 namespace blindbox::http::internal {
 namespace {
@@ -72,7 +72,7 @@ net::Task<Answer::Step> Answer::next() {
         co_return step;
       }
     }
-    co_await news_.async_wait(net::internal::kAwait);
+    co_await news_.async_wait(net::kAwait);
     news_.expires_at(net::asio::steady_timer::time_point::max());
   }
 }

@@ -73,12 +73,12 @@ Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
   tcp::resolver resolver(executor);
   const auto attempt = [&]() -> Task<Result<Socket>> {
     const auto [lookup_error, found] =
-        co_await resolver.async_resolve(to.host, std::to_string(to.port), internal::kAwait);
+        co_await resolver.async_resolve(to.host, std::to_string(to.port), kAwait);
     if (lookup_error) {
       co_return base::fail(ErrorKind::network, "cannot find " + to.host + ": " + lookup_error.message());
     }
     tcp::socket socket(executor);
-    const auto [error, endpoint] = co_await asio::async_connect(socket, found, internal::kAwait);
+    const auto [error, endpoint] = co_await asio::async_connect(socket, found, kAwait);
     if (error) {
       co_return base::fail(ErrorKind::network, "cannot connect to " + to.text() + ": " + error.message(), "",
                            "is the server running, and is the port right?");
@@ -86,7 +86,7 @@ Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
     co_return Socket(std::move(socket));
   };
   asio::steady_timer timer(executor, limit);
-  const auto expiry = [&]() -> Task<void> { co_await timer.async_wait(internal::kAwait); };
+  const auto expiry = [&]() -> Task<void> { co_await timer.async_wait(kAwait); };
   auto outcome = co_await (attempt() || expiry());
   if (outcome.index() == 0) co_return std::move(std::get<0>(outcome));
   co_return base::fail(ErrorKind::network, "connecting to " + to.text() + " timed out after " +
@@ -97,7 +97,7 @@ Task<Result<Socket>> connect_unix(std::string path) {
   const auto executor = co_await asio::this_coro::executor;
   asio::local::stream_protocol::socket socket(executor);
   if (path.size() >= 108) co_return base::fail(ErrorKind::io, "the path of a Unix socket is too long: " + path);
-  const auto [error] = co_await socket.async_connect(asio::local::stream_protocol::endpoint(path), internal::kAwait);
+  const auto [error] = co_await socket.async_connect(asio::local::stream_protocol::endpoint(path), kAwait);
   if (error) co_return base::fail(ErrorKind::network, "cannot connect to " + path + ": " + error.message());
   co_return Socket(std::move(socket));
 }

@@ -58,11 +58,11 @@ struct Sessions::State {
   static Task<void> accept_all(std::shared_ptr<State> self) {
     Acceptor& acceptor = self->acceptor;
     while (acceptor.is_open()) {
-      auto [error, socket] = co_await acceptor.async_accept(internal::kAwait);
+      auto [error, socket] = co_await acceptor.async_accept(kAwait);
       if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
       if (error) {  // out of descriptors, most likely: give the open ones time to end
         asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(50));
-        co_await pause.async_wait(internal::kAwait);
+        co_await pause.async_wait(kAwait);
         continue;
       }
       if (self->sessions.size() >= self->limit) continue;
@@ -92,7 +92,7 @@ Task<void> Sessions::drain(Duration limit) {
   state->close(false);
   if (!state->sessions.empty()) {
     state->emptied.expires_after(limit);
-    co_await state->emptied.async_wait(internal::kAwait);
+    co_await state->emptied.async_wait(kAwait);
   }
   state->close(true);
 }

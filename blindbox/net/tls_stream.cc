@@ -21,7 +21,7 @@ TlsStream::TlsStream(Socket socket, asio::ssl::context& context)
 Task<Result<void>> TlsStream::handshake(Role role) {
   read_deadline_.start();
   const auto type = role == Role::client ? asio::ssl::stream_base::client : asio::ssl::stream_base::server;
-  const auto [error] = co_await tls_.async_handshake(type, internal::kAwait);
+  const auto [error] = co_await tls_.async_handshake(type, kAwait);
   read_deadline_.stop();
   if (error) co_return internal::failure("the TLS handshake", error, read_deadline_);
   co_return Result<void>{};
@@ -38,7 +38,7 @@ Task<void> TlsStream::shut_down() {
   Deadline overall(tls_.get_executor(), [this] { close(); });
   overall.limit(std::chrono::seconds(1));
   overall.start();
-  co_await tls_.async_shutdown(internal::kAwait);
+  co_await tls_.async_shutdown(kAwait);
   co_await internal::linger(tls_.next_layer());
   close();
 }

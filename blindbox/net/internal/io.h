@@ -3,20 +3,17 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <string>
 
 #include "blindbox/base/bytes.h"
+#include "blindbox/net/await.h"
 #include "blindbox/net/deadline.h"
 
 namespace blindbox::net::internal {
-
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 inline tl::unexpected<Error> failure(const std::string& doing, const error_code& error, const Deadline& deadline) {
   if (deadline.expired()) {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "blindbox/base/result.h"
-#include "blindbox/emulator/internal/openssl.h"
+#include "blindbox/emulator/openssl.h"
 
 namespace blindbox::emulator {
 

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "blindbox/attested_tls/client.h"
+#include "blindbox/policy/policy.h"
 
 namespace blindbox::proxy {
 

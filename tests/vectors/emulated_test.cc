@@ -13,7 +13,7 @@
 
 #include "blindbox/emulator/internal/certificates.h"
 #include "blindbox/emulator/testing.h"
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 #include "blindbox/verifier/report_text.h"
 
 namespace blindbox {

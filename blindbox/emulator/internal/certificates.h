@@ -10,7 +10,7 @@
 #include "blindbox/base/bytes.h"
 #include "blindbox/base/clock.h"
 #include "blindbox/emulator/guest.h"
-#include "blindbox/emulator/internal/openssl.h"
+#include "blindbox/emulator/openssl.h"
 
 namespace blindbox::emulator::internal {
 

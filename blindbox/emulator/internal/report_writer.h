@@ -3,7 +3,7 @@
 #pragma once
 
 #include "blindbox/emulator/guest.h"
-#include "blindbox/emulator/internal/openssl.h"
+#include "blindbox/emulator/openssl.h"
 
 namespace blindbox::emulator::internal {
 

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 #include "blindbox/verifier/internal/authenticator.h"
 
 namespace blindbox::verifier::checks {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Can the certificates beside the report be read at all?
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

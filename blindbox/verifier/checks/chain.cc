@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does AMD vouch for the key that signed? Six questions about the chain, each answered by endorsements/.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 #include <array>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of checks against itself and against docs/checks.md.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 // the report of another; the second is the one defence against a genuine machine in an attacker's hands.
 #include <algorithm>
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

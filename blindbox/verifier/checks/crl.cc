@@ -3,7 +3,7 @@
 // policy does not ask for one: a stale or foreign list is a sign that somebody chose it.
 #include "blindbox/endorsements/sev_snp/crl.h"
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

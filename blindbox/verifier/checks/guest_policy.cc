@@ -3,7 +3,7 @@
 // migration agent give the guest's memory to others: refused by every policy.
 #include <fmt/format.h>
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -3,7 +3,7 @@
 // container policy.
 #include <algorithm>
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

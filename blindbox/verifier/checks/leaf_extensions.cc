@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Can what AMD certifies about the chip be read without doubt?
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

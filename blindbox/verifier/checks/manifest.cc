@@ -3,7 +3,7 @@
 // server's own word, which counts because the binder in REPORT_DATA covers it and the measured software writes it.
 #include <algorithm>
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

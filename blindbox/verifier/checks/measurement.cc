@@ -2,7 +2,7 @@
 // Is it the software that the data owner reviewed? A policy that lists no measurement accepts none.
 #include <algorithm>
 
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Do root, leaf and report speak of the same product, and does the policy accept it? A product decides how the TCB is
 // read, and whole products fall (docs/threat-model.md), so a policy lists the ones that it still trusts.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Is this an attestation report of a layout that we know? Table 23 says where everything stands, and that what is
 // reserved must be zero: a report that breaks the rule was not made by the firmware whose layout we read.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Was the report made for this channel, after our nonce? Without this question genuine evidence of yesterday, or of
 // somebody else's connection, would pass.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

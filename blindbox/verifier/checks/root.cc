@@ -2,7 +2,7 @@
 // Where does the chain end? At a root whose key is pinned in this program; or, only where the policy says so by name
 // under `unsafe:`, at an emulator's, and then everything that we print says that there is no TEE.
 #include "blindbox/endorsements/roots.h"
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier {
 namespace internal {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which key does the report say that it was signed with? A VLEK must never pass for a chip's own key, nor the other
 // way round: their certificates vouch for different things. With MASK_CHIP_KEY the firmware signs with no key at all.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Azure's endorsement of the utility VM: carried, not judged in this release. A policy pins measurements itself.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

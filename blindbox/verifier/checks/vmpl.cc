@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who inside the guest asked for the report? Levels 0 to 3 are the guest's own; anything above is a report that the
 // host asked for (AMD 56860, SNP_HOST_REPORT) and speaks for nobody inside.
-#include "blindbox/verifier/checks/checks.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

@@ -25,7 +25,7 @@ namespace {
 
 struct Options {
   std::string model;
-  std::string model_sha256;
+  std::optional<std::string> model_sha256;
   unsigned threads = 0;
   std::string listen = "0.0.0.0:8443";
   std::string platform = "auto";
@@ -81,8 +81,8 @@ class Waiting {
 Result<EngineProcess> start_engine(const Options& options) {
   Waiting waiting;
   std::optional<base::Sha256> expected;
-  if (!options.model_sha256.empty()) {
-    auto digest = parse_sha256(options.model_sha256);
+  if (options.model_sha256) {
+    auto digest = parse_sha256(*options.model_sha256);
     if (!digest) return base::pass_on(digest);
     expected = *digest;
   }
@@ -178,7 +178,10 @@ void add_serve(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand(
       "serve", "serve a model from inside the confidential guest; on exit its counters are one line of JSON");
   command->add_option("--model", options->model, "the model, a GGUF file")->type_name("FILE")->required();
-  command->add_option("--model-sha256", options->model_sha256, "refuse any other file, before it is parsed")->type_name("HEX");
+  // An empty digest is a wrong one: a script's unset variable must not switch the check off.
+  command->add_option_function<std::string>("--model-sha256", [options](const std::string& hex) { options->model_sha256 = hex; },
+                                            "refuse any other file, before it is parsed")
+      ->type_name("HEX");
   command->add_option("--listen", options->listen, "where clients connect; port 0 takes a free one")
       ->type_name("ADDR:PORT")->capture_default_str();
   command->add_option("--platform", options->platform,

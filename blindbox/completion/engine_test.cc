@@ -129,7 +129,7 @@ TEST(EngineLoad, WrongFilesHaveErrorsOfTheirOwn) {
   folder.path = ::testing::TempDir();
   EXPECT_THAT(Engine::load(folder).error().what, HasSubstr("not a regular file"));
   folder.path = "/nonexistent.gguf";
-  EXPECT_EQ(Engine::load(folder).error().kind, ErrorKind::io);
+  EXPECT_EQ(Engine::load(folder).error().kind, ErrorKind::model);
 }
 
 TEST(EngineLoad, ContextIsNeverLongerThanTrained) {

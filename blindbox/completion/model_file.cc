@@ -25,12 +25,17 @@ tl::unexpected<Error> io_error(const std::string& what) {
   return base::fail(ErrorKind::io, what, std::strerror(errno));
 }
 
+// A file that is absent is as wrong a model as one that is broken.
+tl::unexpected<Error> unreadable(const std::string& path) {
+  return base::fail(ErrorKind::model, "cannot read the model file " + path, std::strerror(errno));
+}
+
 Result<Fd> open_regular(const std::string& path) {
   // O_NONBLOCK: a FIFO in the file's place must not hold us up.
   Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return io_error("cannot read the model file " + path);
+  if (!file) return unreadable(path);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return io_error("cannot read the model file " + path);
+  if (::fstat(file.get(), &status) != 0) return unreadable(path);
   if (!S_ISREG(status.st_mode)) return base::fail(ErrorKind::model, "the model is not a regular file: " + path);
   return file;
 }
@@ -64,7 +69,7 @@ Result<Copied> copy(const Fd& from, const Fd& to, const std::string& path, const
   for (;;) {
     const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_error("cannot read the model file " + path);
+    if (got < 0) return unreadable(path);
     const ByteView piece = ByteView(buffer).first(static_cast<std::size_t>(got));
     if (out.size == 0 && !base::as_text(piece).starts_with("GGUF")) {
       return base::fail(ErrorKind::model, "the model is not a GGUF file: " + path,

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// A full verification of real evidence beside the OpenSSL operations that it cannot do without: parsing three
+// certificates, hashing their keys, three RSA-4096 PSS verifications and one of ECDSA P-384.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <filesystem>
+#include <map>
+
+#include "blindbox/base/file.h"
+#include "blindbox/verifier/verify.h"
+#include "measure.h"
+
+namespace blindbox::bench {
+namespace {
+
+using evidence::sev_snp::Product;
+
+struct Case {
+  const char* name;
+  const char* folder;
+  const char* roots;
+  Product product;
+  const char* at;  // a date at which the certificates are valid
+};
+constexpr std::array kCases = {Case{"milan", "milan-v3-aci-svn101-tav", "milan", Product::milan, "2026-03-01"},
+                               Case{"genoa", "genoa-v3-aci-tav", "genoa", Product::genoa, "2026-03-01"},
+                               Case{"turin", "turin-v5-aci-tav", "turin", Product::turin, "2026-03-01"}};
+
+std::filesystem::path vectors() {
+  const char* configured = std::getenv("BLINDBOX_VECTORS");
+  const auto root = configured != nullptr ? std::filesystem::path(configured)
+                                          : std::filesystem::path(BLINDBOX_SOURCE_DIR) / "../shared/vectors";
+  return root / "evidence" / "sev-snp";
+}
+
+struct Loaded {
+  evidence::Evidence evidence;
+  policy::Policy policy;
+  ByteArray<64> report_data{};
+  base::Time at{};
+};
+
+Loaded load(const Case& row) {
+  const auto read = [](const std::string& name) {
+    return take(base::read_file((vectors() / name).string(), std::size_t{1} << 20));
+  };
+  Loaded out;
+  out.evidence.report = read(std::string(row.folder) + "/report.bin");
+  out.evidence.certificates = {read(std::string(row.folder) + "/vcek.der"),
+                               read("_roots/" + std::string(row.roots) + "_ask.der"),
+                               read("_roots/" + std::string(row.roots) + "_ark.der")};
+  const auto report = take(evidence::sev_snp::parse_report(out.evidence.report));
+  out.report_data = report.report_data;
+  out.policy.sev_snp.products[row.product] = {};
+  out.policy.sev_snp.measurements = {report.measurement};
+  out.at = take(base::from_iso8601(row.at));
+  return out;
+}
+
+void verify(benchmark::State& state, const Loaded& loaded) {
+  const verifier::Subject subject{loaded.evidence, loaded.report_data, false, std::nullopt};
+  for (auto _ : state) {
+    const auto verdict = verifier::verify(subject, loaded.policy, loaded.at);
+    require(verdict.accepted(), verdict.accepted() ? "" : verdict.refusal().what);
+  }
+}
+
+using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
+using Chain = std::array<X509Ptr, 3>;  // leaf, intermediate, root
+
+Chain parse(const evidence::Evidence& evidence) {
+  const auto one = [](const Bytes& der) {
+    const unsigned char* cursor = base::uchars(der);
+    return X509Ptr(d2i_X509(nullptr, &cursor, static_cast<long>(der.size())), &X509_free);
+  };
+  const auto& certificates = evidence.certificates;
+  return {one(certificates[0]), one(certificates[1]), one(certificates[2])};
+}
+
+void hash_keys(const Chain& chain) {
+  for (const X509Ptr& x509 : chain) {
+    unsigned char* der = nullptr;
+    const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509.get()), &der);
+    require(length > 0, "a certificate has no key");
+    benchmark::DoNotOptimize(base::sha256(std::as_bytes(std::span(der, static_cast<std::size_t>(length)))));
+    OPENSSL_free(der);
+  }
+}
+
+void verify_chain(const Chain& chain) {
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+    const X509Ptr& issuer = chain[std::min<std::size_t>(i + 1, 2)];
+    require(X509_verify(chain[i].get(), X509_get0_pubkey(issuer.get())) == 1, "a certificate does not verify");
+  }
+}
+
+// The report's little-endian r and s (AMD 56860, Table 139) in OpenSSL's form.
+std::vector<unsigned char> der_signature(const Bytes& report) {
+  const unsigned char* at = base::uchars(report) + evidence::sev_snp::kSignedSize;
+  ECDSA_SIG* signature = ECDSA_SIG_new();
+  require(ECDSA_SIG_set0(signature, BN_lebin2bn(at, 72, nullptr), BN_lebin2bn(at + 72, 72, nullptr)) == 1,
+          "no signature");
+  std::vector<unsigned char> der(static_cast<std::size_t>(i2d_ECDSA_SIG(signature, nullptr)));
+  unsigned char* cursor = der.data();
+  (void)i2d_ECDSA_SIG(signature, &cursor);
+  ECDSA_SIG_free(signature);
+  return der;
+}
+
+void verify_report(const Bytes& report, X509* leaf) {
+  const std::vector<unsigned char> signature = der_signature(report);
+  EVP_MD_CTX* const context = EVP_MD_CTX_new();
+  const bool good = EVP_DigestVerifyInit(context, nullptr, EVP_sha384(), nullptr, X509_get0_pubkey(leaf)) == 1 &&
+                    EVP_DigestVerify(context, signature.data(), signature.size(), base::uchars(report),
+                                     evidence::sev_snp::kSignedSize) == 1;
+  EVP_MD_CTX_free(context);
+  require(good, "the report does not verify");
+}
+
+// Everything raw in a row, as a verification meets it: nothing is warm from the time before.
+void raw(benchmark::State& state, const Loaded& loaded) {
+  for (auto _ : state) {
+    const Chain chain = parse(loaded.evidence);
+    hash_keys(chain);
+    verify_chain(chain);
+    verify_report(loaded.evidence.report, chain[0].get());
+  }
+}
+void raw_parse(benchmark::State& state, const Loaded& loaded) {
+  for (auto _ : state) hash_keys(parse(loaded.evidence));
+}
+void raw_rsa(benchmark::State& state, const Loaded& loaded) {
+  const Chain chain = parse(loaded.evidence);
+  for (auto _ : state) verify_chain(chain);
+}
+void raw_p384(benchmark::State& state, const Loaded& loaded) {
+  const Chain chain = parse(loaded.evidence);
+  for (auto _ : state) verify_report(loaded.evidence.report, chain[0].get());
+}
+
+// Prints medians, and keeps them.
+class Medians : public benchmark::ConsoleReporter {
+ public:
+  Medians() : ConsoleReporter(OO_Tabular) {}
+  void ReportRuns(const std::vector<Run>& runs) override {
+    std::vector<Run> medians;
+    for (const Run& run : runs) {
+      if (run.aggregate_name != "median") continue;
+      microseconds_[run.run_name.function_name] = run.GetAdjustedCPUTime();
+      medians.push_back(run);
+    }
+    ConsoleReporter::ReportRuns(medians);
+  }
+  [[nodiscard]] double operator[](const std::string& name) const { return microseconds_.at(name); }
+
+ private:
+  std::map<std::string, double> microseconds_;
+};
+
+void add(const std::string& name, void (*run)(benchmark::State&, const Loaded&), const Loaded& loaded) {
+  benchmark::RegisterBenchmark(name.c_str(), [run, &loaded](benchmark::State& state) { run(state, loaded); })
+      ->Unit(benchmark::kMicrosecond)
+      ->Repetitions(15)
+      ->MinTime(0.02)
+      ->ReportAggregatesOnly();
+}
+
+}  // namespace
+}  // namespace blindbox::bench
+
+int main() {
+  using namespace blindbox::bench;
+  if (!std::filesystem::is_directory(vectors())) {
+    fmt::print("SKIPPED: no real evidence at hand; set BLINDBOX_VECTORS to the folder that holds it\n");
+    return 0;
+  }
+  std::string program = "verify", interleave = "--benchmark_enable_random_interleaving=true";
+  std::array arguments = {program.data(), interleave.data()};
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  std::map<std::string, Loaded> loaded;
+  for (const Case& row : kCases) {
+    const Loaded& evidence = loaded[row.name] = load(row);
+    const std::string prefix = row.name;
+    add(prefix + ", full verification", verify, evidence);
+    add(prefix + ", raw OpenSSL in all", raw, evidence);
+    add(prefix + ", raw: 3 certificates parsed", raw_parse, evidence);
+    add(prefix + ", raw: 3 RSA-4096 PSS", raw_rsa, evidence);
+    add(prefix + ", raw: 1 ECDSA P-384", raw_p384, evidence);
+  }
+  Medians medians;
+  benchmark::RunSpecifiedBenchmarks(&medians);
+  for (const Case& row : kCases) {
+    const double full = medians[std::string(row.name) + ", full verification"];
+    const double least = medians[std::string(row.name) + ", raw OpenSSL in all"];
+    fmt::print("{}: full verification / raw OpenSSL operations: {:.2f} x (no target), {:.0f} a second on one core\n",
+               row.name, full / least, 1e6 / full);
+  }
+}

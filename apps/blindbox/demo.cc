@@ -235,6 +235,10 @@ class Demo {
 int demo(const Options& options) {
   const auto model = options.model.empty() ? embedded_model() : std::optional(options.model);
   if (!model) return report({ErrorKind::model, "the embedded model is not where it belongs", "", "name one with --model"});
+  // Before anything is started, so that this is all that is said.
+  if (std::error_code error; !fs::is_regular_file(*model, error)) {
+    return report({ErrorKind::model, "the model is not a regular file: " + *model, error ? error.message() : "", ""});
+  }
   auto hole = find_demo_hole();
   if (!hole) return report({ErrorKind::io, "this machine has no Python library to complete a hole in", "", "apt-get install python3"});
   auto folder = Folder::make();

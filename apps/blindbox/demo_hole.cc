@@ -20,8 +20,9 @@ struct Candidate {
 
 // Of files that the model's training left out (models/held-out.txt).
 constexpr std::array kCandidates = {
-    Candidate{"bisect.py", "        raise ValueError('lo must be non-negative')", "        raise "},
-    Candidate{"heapq.py", "        heap[0] = item", "        heap[0] "},
+    Candidate{"colorsys.py", "    minc = min(r, g, b)", "    minc = min("},
+    Candidate{"bisect.py", "                lo = mid + 1", "                lo ="},
+    Candidate{"statistics.py", "    data = sorted(data)", "    data = sorted("},
 };
 
 std::vector<fs::path> library_folders() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures for the model card, all through llama.cpp and the quantised file, on files that training never saw.
 
-usage: evaluate.py WORK PROBE MODEL.gguf --rows-seen N [--holes N] [--windows N] [--samples]
+usage: evaluate.py WORK PROBE MODEL.gguf --rows-seen N N [--holes N] [--windows N] [--samples]
 """
 
 import argparse
@@ -54,7 +54,8 @@ def report_loss(arguments, files, encode, probe):
     parts = windows(files, encode, arguments.windows)
     scored = sum(len(part) - 1 for part in parts)
     size = sum(len(encode.decode(part[1:]).encode(errors="replace")) for part in parts)
-    rows = numpy.load(arguments.work / "train.npy", mmap_mode="r")[: arguments.rows_seen]
+    rows = [row for name, count in zip(("general.npy", "holes.npy"), arguments.rows_seen)
+            for row in numpy.load(arguments.work / name, mmap_mode="r")[:count]]
     unigram, trigram = Ngram(1, encode.tokenizer.get_vocab_size()), Ngram(3, encode.tokenizer.get_vocab_size())
     for row in rows:
         unigram.add(row)
@@ -84,10 +85,10 @@ def report_holes(arguments, files, encode, probe):
                       f"ended by itself {ended_count}", flush=True)
 
 
-def print_samples(files, encode, probe):
+def print_samples(arguments, files, encode, probe):
     for file in [file for file in files if file["listed"]]:
         for kind in ("rest of a line", "whole line"):
-            for path, prefix, middle, suffix in holes([file], kind, 4, 11):
+            for path, prefix, middle, suffix in holes([file], kind, arguments.holes, 11):
                 print(f"--- {path}, {kind}: {prefix.splitlines()[-1] if prefix else ''!r} wanted {middle!r}")
                 for name, prompt in (("PSM", fim.prompt_psm), ("SPM", fim.prompt_spm)):
                     print(f"    {name} {complete(probe, encode, prefix, suffix, prompt)}", flush=True)
@@ -98,7 +99,7 @@ def main():
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("probe")
     parser.add_argument("model")
-    parser.add_argument("--rows-seen", type=int, required=True)
+    parser.add_argument("--rows-seen", type=int, nargs=2, required=True, help="rows trained on in either stage")
     parser.add_argument("--holes", type=int, default=250)
     parser.add_argument("--windows", type=int, default=120)
     parser.add_argument("--samples", action="store_true")
@@ -109,7 +110,7 @@ def main():
              for file in files if file["split"] == "held-out"]
     encode, probe = Encoder(arguments.work / "tokenizer.json"), Probe(arguments.probe, arguments.model)
     if arguments.samples:
-        print_samples(files, encode, probe)
+        print_samples(arguments, files, encode, probe)
         return
     report_loss(arguments, files, encode, probe)
     report_holes(arguments, files, encode, probe)

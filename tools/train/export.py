@@ -60,7 +60,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("--type", default="q8_0", choices=("q8_0", "f32"))
     arguments = parser.parse_args()
-    saved = torch.load(arguments.work / "checkpoint.pt", map_location="cpu")
+    saved = torch.load(arguments.work / "holes.pt", map_location="cpu")
     shape = saved["shape"]
     writer = gguf.GGUFWriter(arguments.out, "starcoder")
     writer.add_type("model")

@@ -36,21 +36,22 @@ def line_spans(text):
     return spans
 
 
-def choose_hole(text, random):
-    """(start, end) of a hole, or None when there is nothing to cut.
+MIXED = (0.35, 0.60, 0.80)    # up to here: the rest of a line, a line, several lines; then spans of any characters
+EDITING = (0.42, 0.80, 0.95)
 
-    Most are what an editor asks for: the rest of a line, a whole line, a few lines; a fifth are spans of any characters.
-    """
+
+def choose_hole(text, random, kinds=MIXED):
+    """(start, end) of a hole, or None when there is nothing to cut. Most are what an editor asks for."""
     spans = line_spans(text)
     if not spans:
         return None
     kind, at = random.random(), random.randrange(len(spans))
     start, end = spans[at]
-    if kind < 0.35:  # the rest of a line
+    if kind < kinds[0]:  # the rest of a line
         return random.randrange(start, end), end
-    if kind < 0.60:  # a line
+    if kind < kinds[1]:  # a line
         return start, end
-    if kind < 0.80:  # several lines, the first from its indentation or from somewhere inside
+    if kind < kinds[2]:  # several lines, the first from its indentation or from somewhere inside
         if random.random() < 0.3:
             start = random.randrange(start, end)
         return start, spans[min(at + random.randrange(1, 7), len(spans) - 1)][1]

@@ -92,9 +92,9 @@ void causal_softmax_backward(uint16_t* gradient, const uint16_t* probabilities, 
   }
 }
 
-// In place: logits become their gradient (times `weight`); losses[row] gets the cross entropy in nats.
-void cross_entropy(uint16_t* logits, const int64_t* targets, float* losses, int64_t rows, int64_t vocabulary,
-                   float weight) {
+// In place: logits become their gradient, times weights[row]; losses[row] gets the cross entropy in nats, unweighted.
+void cross_entropy(uint16_t* logits, const int64_t* targets, const float* weights, float* losses, int64_t rows,
+                   int64_t vocabulary) {
 #pragma omp parallel for schedule(static)
   for (int64_t row = 0; row < rows; ++row) {
     uint16_t* l = logits + row * vocabulary;
@@ -112,6 +112,7 @@ void cross_entropy(uint16_t* logits, const int64_t* targets, float* losses, int6
       sum += x[i];
     }
     losses[row] = std::log(sum) + high - wanted;
+    float weight = weights[row];
     float factor = weight / sum;
     for (int64_t i = 0; i < vocabulary; ++i) l[i] = narrow(x[i] * factor);
     l[target] = narrow(x[target] * factor - weight);

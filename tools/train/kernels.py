@@ -105,21 +105,23 @@ class LayerNorm(torch.autograd.Function):
 class HeadLoss(torch.autograd.Function):
     """Summed cross entropy of hidden [n, width] against targets [n] through the output matrix [vocabulary, width].
 
+    The value is the plain sum; its gradient counts each target by weights [n].
+
     The logits of a chunk exist only while that chunk is worked on; both gradients are formed at once.
     """
 
     CHUNK = 1024
 
     @staticmethod
-    def forward(ctx, hidden, matrix, targets):
+    def forward(ctx, hidden, matrix, targets, weights):
         losses = torch.empty(hidden.shape[0])
         d_hidden = torch.empty_like(hidden)
         d_matrix = torch.zeros(matrix.shape)
         for start in range(0, hidden.shape[0], HeadLoss.CHUNK):
             part = slice(start, start + HeadLoss.CHUNK)
             logits = torch.nn.functional.linear(hidden[part], matrix)
-            _LIBRARY.cross_entropy(_pointer(logits), _pointer(targets[part]), _pointer(losses[part]),
-                                   _count(logits.shape[0]), _count(logits.shape[1]), ctypes.c_float(1.0))
+            _LIBRARY.cross_entropy(_pointer(logits), _pointer(targets[part]), _pointer(weights[part]), _pointer(losses[part]),
+                                   _count(logits.shape[0]), _count(logits.shape[1]))
             d_hidden[part] = logits @ matrix
             d_matrix += logits.t() @ hidden[part]
         ctx.save_for_backward(d_hidden, d_matrix)
@@ -128,4 +130,4 @@ class HeadLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         d_hidden, d_matrix = ctx.saved_tensors
-        return d_hidden * gradient.to(d_hidden.dtype), (d_matrix * gradient).to(d_hidden.dtype), None
+        return d_hidden * gradient.to(d_hidden.dtype), (d_matrix * gradient).to(d_hidden.dtype), None, None

@@ -110,8 +110,13 @@ class Model(nn.Module):
     def logits(self, tokens, dtype=HALF):
         return F.linear(self.hidden(tokens, dtype), self.tokens.weight.to(dtype)).float()
 
-    def summed_loss(self, rows):
-        """Rows [batch, length + 1] -> cross entropy in nats summed over every predicted token."""
+    def summed_loss(self, rows, weights=None):
+        """Rows [batch, length + 1] -> cross entropy in nats summed over every predicted token.
+
+        `weights` (of the rows' shape) scale each token's gradient and leave the value alone.
+        """
+        if weights is None:
+            weights = torch.ones(rows.shape)
         hidden = self.hidden(rows[:, :-1])
         return kernels.HeadLoss.apply(hidden.reshape(-1, hidden.shape[-1]), self.tokens.weight.to(HALF),
-                                      rows[:, 1:].reshape(-1).contiguous())
+                                      rows[:, 1:].reshape(-1).contiguous(), weights[:, 1:].reshape(-1).contiguous())

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains the model on the rows of pack.py; can be stopped at any time and goes on from its last checkpoint.
 
-usage: train.py WORK [--stable N --decay N ...]   (reads train.npy, heldout.npy; writes checkpoint.pt, log.jsonl)
+usage: train.py WORK general [--stable N --decay N ...]   (reads general.npy, heldout.npy; writes general.pt, general.jsonl)
+       train.py WORK holes [...]   (goes on from general.pt with holes.npy; writes holes.pt, holes.jsonl)
 
 Warm-up, a constant rate, then a linear decay to nothing: the decay can begin at any step of the constant phase, so the
 length of a run need not be known when it starts. A few single-threaded processes share the rows of a step and take
@@ -42,6 +43,12 @@ def orthogonalised(matrix, rounds=5):
         square = x @ x.t()
         x = a * x + (b * square + c * (square @ square)) @ x
     return (x.t() if tall else x).float()
+
+
+STAGES = {
+    "general": {"stable": 945, "decay": 360, "muon_rate": 0.02, "adam_rate": 0.004, "middle_weight": 1.0},
+    "holes": {"stable": 150, "decay": 450, "muon_rate": 0.008, "adam_rate": 0.0016, "middle_weight": 6.0},
+}
 
 
 class Optimiser:
@@ -94,9 +101,9 @@ class Workers:
         self.next = multiprocessing.Value("l", 0)
         self.begin, self.finish = multiprocessing.Barrier(count), multiprocessing.Barrier(count)
 
-    def start(self, batch):
-        """`batch` is the shared tensor into which each step's rows are copied."""
-        self.batch = batch
+    def start(self, batch, weights):
+        """Shared tensors into which each step's rows and the weights of their tokens are copied."""
+        self.batch, self.weights = batch, weights
         for index in range(1, self.count):
             multiprocessing.Process(target=self._run, args=(index,), daemon=True).start()
 
@@ -121,18 +128,20 @@ class Workers:
                 self.next.value += self.rows_at_once
             if at >= len(self.batch):
                 break
-            loss = self.model.summed_loss(self.batch[at: at + self.rows_at_once])
+            part = slice(at, at + self.rows_at_once)
+            loss = self.model.summed_loss(self.batch[part], self.weights[part])
             loss.backward()
             self.losses[index] += loss.item()
 
     def gradients(self):
-        """Mean gradients and the mean loss of the batch."""
+        """Mean weighted gradients and the mean loss of the batch."""
         self.next.value = 0
         self.begin.wait()
         self._share(0)
         self.finish.wait()
         count = len(self.batch) * (self.batch.shape[1] - 1)
-        return [sum(parts[1:], parts[0]) / count for parts in zip(*self.sums)], float(self.losses.sum()) / count
+        weight = float(self.weights[:, 1:].sum())
+        return [sum(parts[1:], parts[0]) / weight for parts in zip(*self.sums)], float(self.losses.sum()) / count
 
 
 def save(path, model, optimiser, step, arguments):
@@ -155,48 +164,59 @@ def load_rows(path):
 def parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("work")
+    parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--rows", type=int, default=4, help="rows of 1024 tokens in a step")
     parser.add_argument("--warmup", type=int, default=60)
-    parser.add_argument("--stable", type=int, default=100000, help="step at which the decay begins")
-    parser.add_argument("--decay", type=int, default=400, help="steps of the decay")
-    parser.add_argument("--muon-rate", type=float, default=0.02)
-    parser.add_argument("--adam-rate", type=float, default=0.004)
+    parser.add_argument("--stable", type=int, help="step at which the decay begins")
+    parser.add_argument("--decay", type=int, help="steps of the decay")
+    parser.add_argument("--muon-rate", type=float)
+    parser.add_argument("--adam-rate", type=float)
+    parser.add_argument("--middle-weight", type=float, help="of the gradient of a middle's tokens, others 1")
     parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--evaluate-every", type=int, default=100)
     parser.add_argument("--save-seconds", type=float, default=180)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    for name, value in STAGES[arguments.stage].items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    return arguments
 
 
 def main():
     arguments = parse()
     torch.set_num_threads(1)
     work = pathlib.Path(arguments.work)
-    train, heldout = load_rows(work / "train.npy"), load_rows(work / "heldout.npy")[:16]
+    train, heldout = load_rows(work / f"{arguments.stage}.npy"), load_rows(work / "heldout.npy")[:16]
+    marks = load_rows(work / "holes-marks.npy") if arguments.stage == "holes" else torch.zeros_like(train)
     model = Model(Shape(width=arguments.width, layers=arguments.layers), arguments.seed)
     optimiser = Optimiser(model, arguments.muon_rate, arguments.adam_rate, arguments.weight_decay)
-    path, step = work / "checkpoint.pt", 0
+    path, step = work / f"{arguments.stage}.pt", 0
     if path.exists():
         saved = torch.load(path)
         model.load_state_dict(saved["model"])
         optimiser.load(saved["optimiser"])
         step = saved["step"]
+    elif arguments.stage == "holes":
+        model.load_state_dict(torch.load(work / "general.pt")["model"])
     batch = torch.empty(arguments.rows, train.shape[1], dtype=torch.int64).share_memory_()
+    weights = torch.ones(batch.shape).share_memory_()
     workers = Workers(model, arguments.workers, 2)
-    workers.start(batch)
+    workers.start(batch, weights)
     stop = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.append(True))
     print("parameters", sum(parameter.numel() for parameter in model.parameters()), "from step", step, flush=True)
-    log, saved_at, began = (work / "log.jsonl").open("a"), time.monotonic(), time.monotonic()
+    log, saved_at, began = (work / f"{arguments.stage}.jsonl").open("a"), time.monotonic(), time.monotonic()
     end = arguments.stable + arguments.decay
     while step < end and not stop:
         at = step * arguments.rows % (len(train) - arguments.rows + 1)
         batch.copy_(train[at: at + arguments.rows])
+        weights.copy_(1 + (arguments.middle_weight - 1) * marks[at: at + arguments.rows])
         gradients, loss = workers.gradients()
         norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
         if norm > arguments.clip:

@@ -34,7 +34,7 @@ def main():
         compared += len(mine)
     print(len(texts), "texts,", compared, "tokens: equal")
 
-    saved = torch.load(work / "checkpoint.pt", map_location="cpu")
+    saved = torch.load(work / "holes.pt", map_location="cpu")
     model = Model(Shape(**saved["shape"]))
     model.load_state_dict(saved["model"])
     rows = numpy.load(work / "heldout.npy").astype(int)[:5]

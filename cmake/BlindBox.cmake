@@ -21,7 +21,9 @@ target_link_options(blindbox_options INTERFACE -Wl,-z,relro,-z,now)
 target_compile_options(blindbox_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
 option(BLINDBOX_WERROR "treat warnings as errors" OFF)
 if(BLINDBOX_WERROR)
-  target_compile_options(blindbox_options INTERFACE -Werror)
+  # What g++ 12 only guesses after inlining at -O3 is shown and does not fail the build.
+  target_compile_options(blindbox_options INTERFACE -Werror $<$<CXX_COMPILER_ID:GNU>:
+    -Wno-error=maybe-uninitialized -Wno-error=array-bounds -Wno-error=stringop-overflow>)
 endif()
 
 # Third-party headers are not ours to warn about.

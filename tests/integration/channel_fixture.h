@@ -46,6 +46,8 @@ class FarEnd {
     sessions_.start();
   }
 
+  // Without having said so.
+  void close_after_answer() { closes_after_answer_ = true; }
   [[nodiscard]] std::uint16_t port() const { return sessions_.port(); }
   [[nodiscard]] net::asio::ssl::context& context() { return *context_; }
   [[nodiscard]] std::size_t open() const { return sessions_.open(); }
@@ -91,11 +93,13 @@ class FarEnd {
       if (!answered && received.find(kCode) != std::string::npos) {
         answered = true;
         (void)co_await stream.write(base::view("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine"));
+        if (closes_after_answer_) co_return;
       }
     }
   }
 
   Reply reply_;
+  bool closes_after_answer_ = false;
   std::unique_ptr<net::asio::ssl::context> context_ = attested_tls::make_server_context(base::now()).value();
   std::list<std::string> received_;
   net::Sessions sessions_;

@@ -185,7 +185,7 @@ TEST_F(ChannelStream, AServerThatNeverAnswersIsToldToTheEditor) {
 // The text of the break itself: read raw, because the stream has no proper end.
 TEST_F(ChannelStream, NoAnswerOutlastsItsVerdict) {
   serve_waiting();
-  options_.verdict_lifetime = milliseconds(300);
+  options_.verdict_lifetime = milliseconds(1000);
   connect(gateway_->port());
   auto client = editor();
   EXPECT_TRUE(client.send(post("/stream")));
@@ -226,19 +226,17 @@ TEST_F(ChannelStream, AGuestThatTurnsDebugGetsNothingMore) {
 }
 
 TEST_F(ChannelStream, AConnectionThatTheServerClosedIsReplaced) {
-  gateway::Limits limits;
-  limits.idle = milliseconds(10);
-  serve(
-      [](const Request&, ResponseSink& sink, std::stop_token) {
-        sink.respond({200, "text/plain", "ok", {}});
-      },
-      limits);
-  connect(gateway_->port());
-  EXPECT_EQ(ask(post("/infill")), "200 ok");
-  net::asio::steady_timer later(loop_, milliseconds(100));  // the gateway ends the idle connection meanwhile
-  run(loop_, later.async_wait(net::asio::use_awaitable));
-  EXPECT_EQ(ask(post("/infill")), "200 ok");
-  EXPECT_GE(gateway_->stats().connections, 2U);
+  FarEnd far_end(loop_, [&](net::TlsStream& stream, Bytes challenge) -> Task<void> {
+    const auto bundle = co_await responder().answer(stream.native_handle(), challenge);
+    co_await reply_with(stream, evidence_message(bundle.value()));
+  });
+  far_end.close_after_answer();
+  connect(far_end.port());
+  for (std::size_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(ask(post("/infill")), "200 mine");
+    run_until(loop_, [&] { return far_end.open() == 0; });
+    EXPECT_EQ(far_end.challenges(), i);
+  }
 }
 
 TEST_F(ChannelStream, KeyRenewalHurtsNobody) {

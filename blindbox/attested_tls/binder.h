@@ -21,10 +21,10 @@ using Nonce = ByteArray<kNonceSize>;
 struct Binding {
   Nonce nonce{};
   ByteArray<32> exporter{};
-  base::Sha256 spki_sha256{};      // of the server key's SubjectPublicKeyInfo, DER
-  ByteView manifest;               // the service manifest's bytes
-  ByteView hpke;                   // an HPKE key configuration, or empty: then H_hpke is the empty string
-  ByteView secondary;              // all secondary evidence, or empty
+  base::Sha256 spki_sha256{};  // of the server key's SubjectPublicKeyInfo, DER
+  ByteView manifest;           // the service manifest's bytes
+  ByteView hpke;               // an HPKE key configuration, or empty: then H_hpke is the empty string
+  ByteView secondary;          // all secondary evidence, or empty
 };
 // SHA-512(lp("blindbox/binder/v1") || lp("server") || lp(nonce) || lp(exporter) || lp(SPKI hash) || lp(H_manifest)
 //         || lp(H_hpke) || lp(H_secondary))

@@ -19,8 +19,9 @@ Bytes encode_challenge(const Nonce& nonce) {
 
 Result<Nonce> decode_challenge(ByteView cbor) {
   if (cbor.size() != kChallengeSize || !std::equal(kHead.begin(), kHead.end(), cbor.begin())) {
-    return base::fail(ErrorKind::malformed, "not an attestation challenge",
-                      "expected the CBOR map {1: 32 bytes}, 36 bytes in all, got " + std::to_string(cbor.size()) + " bytes");
+    return base::fail(
+        ErrorKind::malformed, "not an attestation challenge",
+        "expected the CBOR map {1: 32 bytes}, 36 bytes in all, got " + std::to_string(cbor.size()) + " bytes");
   }
   Nonce nonce;
   std::copy(cbor.begin() + kHead.size(), cbor.end(), nonce.begin());

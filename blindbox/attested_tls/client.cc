@@ -44,7 +44,8 @@ net::Task<Result<evidence::Bundle>> exchange(net::TlsStream& stream, http::Respo
   overall.limit(limit);
   overall.start();
   const auto stalled = [&] {
-    return base::fail(ErrorKind::network, "the server sent no evidence within " + std::to_string(limit.count()) + " ms");
+    return base::fail(ErrorKind::network,
+                      "the server sent no evidence within " + std::to_string(limit.count()) + " ms");
   };
   if (auto put = co_await stream.write(base::view(text)); !put) co_return base::pass_on(put);
   auto answer = co_await reader.read_head(limit);
@@ -76,7 +77,8 @@ struct Judgement {
 
 // Nothing of the bundle is believed here: expected values come from this end's own TLS state.
 net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseReader& reader,
-                                         const policy::Policy& policy, base::Time now, net::Duration limit, Timings& timings) {
+                                         const policy::Policy& policy, base::Time now, net::Duration limit,
+                                         Timings& timings) {
   const Nonce nonce = fresh_nonce();
   auto facts = session_facts(stream.native_handle(), End::client, nonce);
   if (!facts) co_return Judgement{{}, facts.error()};
@@ -85,7 +87,8 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
   timings.evidence = since(asked);
   if (!bundle) co_return Judgement{{}, bundle.error()};
   const auto start = steady_clock::now();
-  const auto own = binder({nonce, facts->exporter, facts->spki_sha256, bundle->manifest, bundle->hpke, bundle->secondary});
+  const auto own =
+      binder({nonce, facts->exporter, facts->spki_sha256, bundle->manifest, bundle->hpke, bundle->secondary});
   const auto root = root_from_path(own, bundle->path);
   verifier::Subject subject{bundle->primary, std::nullopt, false, ByteView(bundle->manifest)};
   if (root) subject.expected_report_data = report_data(bundle->path.tree_size, *root);
@@ -96,13 +99,17 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
 
 }  // namespace
 
-AttestedConnection::AttestedConnection(std::unique_ptr<net::TlsStream> stream, std::unique_ptr<http::ResponseReader> reader,
-                                       verifier::Verdict verdict)
-    : stream_(std::move(stream)), reader_(std::move(reader)), verdict_(std::move(verdict)), judged_(steady_clock::now()) {}
+AttestedConnection::AttestedConnection(std::unique_ptr<net::TlsStream> stream,
+                                       std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict)
+    : stream_(std::move(stream)),
+      reader_(std::move(reader)),
+      verdict_(std::move(verdict)),
+      judged_(steady_clock::now()) {}
 
 steady_clock::duration AttestedConnection::verdict_age() const { return steady_clock::now() - judged_; }
 
-net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& policy, base::Time now, const ClientLimits& limits) {
+net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& policy, base::Time now,
+                                                         const ClientLimits& limits) {
   Timings timings;
   auto judgement = co_await challenge_and_judge(*stream_, *reader_, policy, now, limits.evidence, timings);
   if (judgement.verdict && judgement.verdict->accepted()) {
@@ -117,7 +124,8 @@ net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& p
 // The gate: the one place where an AttestedConnection is made.
 struct Connecting {
   static std::unique_ptr<AttestedConnection> open(std::unique_ptr<net::TlsStream> stream,
-                                                  std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict) {
+                                                  std::unique_ptr<http::ResponseReader> reader,
+                                                  verifier::Verdict verdict) {
     return std::unique_ptr<AttestedConnection>(
         new AttestedConnection(std::move(stream), std::move(reader), std::move(verdict)));
   }

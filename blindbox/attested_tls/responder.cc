@@ -48,9 +48,8 @@ struct Responder::State : std::enable_shared_from_this<Responder::State> {
       for (const WaiterPtr& waiter : batch) binders.push_back(waiter->binder);
       Tree tree = build_tree(binders);
       auto evidence = self->source(report_data(static_cast<std::uint32_t>(binders.size()), tree.root));
-      asio::post(self->executor, [self, batch = std::move(batch), tree = std::move(tree), evidence = std::move(evidence)] {
-        self->finish_batch(batch, tree, evidence);
-      });
+      asio::post(self->executor, [self, batch = std::move(batch), tree = std::move(tree),
+                                  evidence = std::move(evidence)] { self->finish_batch(batch, tree, evidence); });
     });
   }
 

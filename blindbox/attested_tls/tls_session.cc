@@ -29,8 +29,7 @@ Result<std::unique_ptr<Context>> make_context(Context::method method) {
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
   const bool set = SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
                    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
-                   SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
-                   SSL_CTX_set_block_padding(ctx, kRecordBlock) == 1 &&
+                   SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_block_padding(ctx, kRecordBlock) == 1 &&
                    // With the byte of the content type a full record would be one byte more than whole blocks.
                    SSL_CTX_set_split_send_fragment(ctx, SSL3_RT_MAX_PLAIN_LENGTH - 1) == 1 &&
                    // The hybrid group is there from OpenSSL 3.5 on: probed, not required.
@@ -93,7 +92,8 @@ Result<std::unique_ptr<Context>> make_server_context(base::Time now) {
   const KeyPtr key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
   const CertificatePtr certificate = key ? self_signed(key.get(), now) : CertificatePtr(nullptr, &X509_free);
   SSL_CTX* const ctx = (*context)->native_handle();
-  if (!certificate || SSL_CTX_use_certificate(ctx, certificate.get()) != 1 || SSL_CTX_use_PrivateKey(ctx, key.get()) != 1) {
+  if (!certificate || SSL_CTX_use_certificate(ctx, certificate.get()) != 1 ||
+      SSL_CTX_use_PrivateKey(ctx, key.get()) != 1) {
     return tls_failure("the server's key");
   }
   return context;
@@ -115,9 +115,9 @@ Result<SessionFacts> session_facts(SSL* session, End own_end, const Nonce& nonce
   if (!spki) return base::pass_on(spki);
   SessionFacts facts{*spki, {}};
   const base::Sha256 context = exporter_context(nonce);
-  if (SSL_export_keying_material(session, reinterpret_cast<unsigned char*>(facts.exporter.data()), facts.exporter.size(),
-                                 kExporterLabel.data(), kExporterLabel.size(), base::uchars(context), context.size(),
-                                 1) != 1) {
+  if (SSL_export_keying_material(session, reinterpret_cast<unsigned char*>(facts.exporter.data()),
+                                 facts.exporter.size(), kExporterLabel.data(), kExporterLabel.size(),
+                                 base::uchars(context), context.size(), 1) != 1) {
     return base::fail(ErrorKind::protocol, "the TLS exporter failed");
   }
   return facts;

@@ -23,8 +23,8 @@ inline constexpr std::size_t kRecordBlock = 512;
 
 enum class End { client, server };
 struct SessionFacts {
-  base::Sha256 spki_sha256{};   // of the server's key
-  ByteArray<32> exporter{};     // for this nonce
+  base::Sha256 spki_sha256{};  // of the server's key
+  ByteArray<32> exporter{};    // for this nonce
 };
 // ErrorKind::protocol when the session is not TLS 1.3, is resumed, or uses a group that is not on the list.
 [[nodiscard]] Result<SessionFacts> session_facts(SSL* session, End own_end, const Nonce& nonce);

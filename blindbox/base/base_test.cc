@@ -24,7 +24,8 @@ TEST(Base64, KnownAnswersOfRfc4648Section10) {
     EXPECT_EQ(as_text(from_base64(coded).value()), plain);
   }
   EXPECT_EQ(as_text(from_base64("Zm9v\r\nYmFy\n").value()), "foobar");
-  for (const char* bad : {"Z", "Zg=", "Z===", "====", "Zm=v", "Zm9v!A==", "Zg==Zg=="}) EXPECT_FALSE(from_base64(bad)) << bad;
+  for (const char* bad : {"Z", "Zg=", "Z===", "====", "Zm=v", "Zm9v!A==", "Zg==Zg=="})
+    EXPECT_FALSE(from_base64(bad)) << bad;
 }
 
 TEST(ConstantTimeEqual, AnEmptyExpectationNeverMatches) {

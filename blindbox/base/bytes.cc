@@ -20,9 +20,7 @@ int hex_value(char c) {
 
 }  // namespace
 
-std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 std::string to_hex(ByteView bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -50,8 +48,8 @@ Result<Bytes> from_hex(std::string_view text) {
 
 std::string to_base64(ByteView bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), uchars(bytes),
-                                     static_cast<int>(bytes.size()));
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), uchars(bytes), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(length));
   return text;
 }
@@ -59,8 +57,7 @@ std::string to_base64(ByteView bytes) {
 Result<Bytes> from_base64(std::string_view text) {
   std::string compact;
   compact.reserve(text.size());
-  std::copy_if(text.begin(), text.end(), std::back_inserter(compact),
-               [](char c) { return c != '\n' && c != '\r'; });
+  std::copy_if(text.begin(), text.end(), std::back_inserter(compact), [](char c) { return c != '\n' && c != '\r'; });
   if (compact.empty()) return Bytes{};
   const auto first_pad = compact.find('=');
   const std::size_t padding = first_pad == std::string::npos ? 0 : compact.size() - first_pad;
@@ -69,8 +66,8 @@ Result<Bytes> from_base64(std::string_view text) {
     return fail(ErrorKind::malformed, "not base64 text");
   }
   Bytes bytes(compact.size() / 4 * 3);
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     uchars(view(compact)), static_cast<int>(compact.size()));
+  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), uchars(view(compact)),
+                                     static_cast<int>(compact.size()));
   if (length < 0) return fail(ErrorKind::malformed, "not base64 text");
   bytes.resize(static_cast<std::size_t>(length) - padding);
   return bytes;
@@ -95,7 +92,12 @@ bool is_utf8(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
     if (length == 0 || i + length > text.size()) return false;
     for (std::size_t k = 1; k < length; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;

@@ -23,8 +23,8 @@ Result<Time> from_iso8601(std::string_view text) {
   unsigned month = 0, day = 0;
   int hour = 0, minute = 0, second = 0, used = 0;
   const std::string copy(text);
-  const int fields = std::sscanf(copy.c_str(), "%4d-%2u-%2uT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute,
-                                 &second, &used);
+  const int fields =
+      std::sscanf(copy.c_str(), "%4d-%2u-%2uT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second, &used);
   const bool date_only = fields == 3 && copy.size() == 10;
   const bool full = fields == 6 && used == static_cast<int>(copy.size()) && used > 0;
   const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};

@@ -23,9 +23,9 @@ struct ModelSource {
   // Memory sealed by ModelFile::open() in another process, which vouches for expected_sha256; -1: path is read here.
   // The engine takes it over.
   int sealed_memory = -1;
-  unsigned threads = 0;                         // 0: one less than the machine has; one for small models
-  unsigned context = 0;                         // tokens; 0: as trained, at most 8192
-  unsigned batch = 128;                         // tokens of a prompt that are read in one step
+  unsigned threads = 0;  // 0: one less than the machine has; one for small models
+  unsigned context = 0;  // tokens; 0: as trained, at most 8192
+  unsigned batch = 128;  // tokens of a prompt that are read in one step
 };
 
 struct ModelInfo {

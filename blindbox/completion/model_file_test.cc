@@ -22,7 +22,8 @@ class ModelFileTest : public ::testing::Test {
   ~ModelFileTest() override { std::filesystem::remove_all(folder_); }
 
   static constexpr std::string_view kContents = "GGUF and more";
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("blindbox_model_" + std::to_string(::getpid()));
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("blindbox_model_" + std::to_string(::getpid()));
   std::string path_ = folder_ / "model.gguf";
 };
 

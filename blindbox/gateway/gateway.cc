@@ -24,7 +24,8 @@ bool is_challenge(const RequestHead& head) { return head.method == "POST" && hea
 // What a load balancer may ask before any evidence: it holds no content and reaches nobody's data.
 bool is_health_probe(const RequestHead& head) { return head.method == "GET" && head.target == "/health"; }
 
-Task<bool> refuse(net::Stream& stream, std::string_view target, unsigned status, std::string_view type, const Error& error) {
+Task<bool> refuse(net::Stream& stream, std::string_view target, unsigned status, std::string_view type,
+                  const Error& error) {
   (void)co_await http::write_response(stream, http::error_response(target, status, type, error), false);
   co_return false;
 }
@@ -84,7 +85,8 @@ class ClientSession {
   Task<bool> serve_one() {
     auto head = co_await reader_.read_head(attested_ ? state_->limits.idle : state_->limits.first_request);
     if (!head && head.error().kind == ErrorKind::network) co_return false;
-    if (!head) co_return co_await refuse(stream_, "/", http::status_for(head.error()), "invalid_request_error", head.error());
+    if (!head)
+      co_return co_await refuse(stream_, "/", http::status_for(head.error()), "invalid_request_error", head.error());
     if (!*head) co_return false;
     session_.set_busy(true);
     const bool more = co_await dispatch(**head);
@@ -118,7 +120,7 @@ class ClientSession {
     http::Response response{200, std::string(attested_tls::kCbor), std::string(base::as_text(*bundle)), {}};
     const auto put = co_await http::write_response(stream_, response, head.keep_alive);
     consumed_before_ = reader_.bytes_consumed();
-    co_return put && head.keep_alive;
+    co_return put&& head.keep_alive;
   }
 
   Task<bool> forward(RequestHead& head) {
@@ -139,7 +141,8 @@ class ClientSession {
     if (relayed.end == Relayed::End::answered) co_return relayed.client_reusable;
     if (relayed.answer_begun || relayed.error.kind == ErrorKind::cancelled) co_return false;
     if (relayed.end == Relayed::End::client_gone) {
-      co_return co_await refuse(stream_, head.target, http::status_for(relayed.error), "invalid_request_error", relayed.error);
+      co_return co_await refuse(stream_, head.target, http::status_for(relayed.error), "invalid_request_error",
+                                relayed.error);
     }
     spdlog::error("gateway: the application failed: {}", relayed.error.what);
     co_return co_await refuse(stream_, head.target, 502, "application_failed", relayed.error);
@@ -157,7 +160,7 @@ class ClientSession {
   RequestReader reader_;
   const std::string connection_name_ = base::to_hex(base::random_bytes(16));
   bool attested_ = false;
-  std::uint64_t consumed_before_ = 0;   // when the message at hand began
+  std::uint64_t consumed_before_ = 0;  // when the message at hand began
   std::uint64_t challenge_bytes_ = 0;
   std::uint64_t counted_ = 0;
 };
@@ -172,7 +175,8 @@ Task<void> run_session(StatePtr state, net::Socket socket, net::Session& session
 
 }  // namespace
 
-Gateway::Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, ConnectApplication application, Limits limits)
+Gateway::Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, ConnectApplication application,
+                 Limits limits)
     : state_(std::make_shared<internal::State>(responder, std::move(application), limits)) {
   state_->sessions = std::make_unique<net::Sessions>(
       std::move(acceptor), limits.connections,

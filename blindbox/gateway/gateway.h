@@ -33,8 +33,8 @@ struct Limits {
 
 struct Stats {
   std::uint64_t connections = 0;
-  std::uint64_t challenges = 0;         // answered with evidence
-  std::uint64_t requests = 0;           // relayed to the application
+  std::uint64_t challenges = 0;  // answered with evidence
+  std::uint64_t requests = 0;    // relayed to the application
   // Every byte that a client has sent inside TLS apart from challenges: what a client gave away.
   std::uint64_t application_bytes = 0;
 };

@@ -89,9 +89,8 @@ void Answer::abandon() {
 // A wake-up between next()'s look and its wait must not be lost: an expired timer ends the wait at once, where a
 // cancelled one would end only the waits that have begun.
 void Answer::wake() {
-  net::asio::post(news_.get_executor(), [self = shared_from_this()] {
-    self->news_.expires_at(net::asio::steady_timer::time_point::min());
-  });
+  net::asio::post(news_.get_executor(),
+                  [self = shared_from_this()] { self->news_.expires_at(net::asio::steady_timer::time_point::min()); });
 }
 
 }  // namespace blindbox::http::internal

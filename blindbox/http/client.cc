@@ -10,8 +10,8 @@ net::Task<Result<ResponseHead>> exchange(const net::HostPort& with, Exchange req
   if (!socket) co_return base::pass_on(socket);
   net::SocketStream stream(std::move(*socket));
   stream.set_write_deadline(kStallLimit);
-  RequestHead head{request.method, request.target, std::move(request.fields),
-                   {Framing::Kind::length, request.body.size()}, false};
+  RequestHead head{
+      request.method, request.target, std::move(request.fields), {Framing::Kind::length, request.body.size()}, false};
   head.fields.emplace_back("Host", with.text());
   const std::string text = write_head(head) + request.body;
   if (auto put = co_await stream.write(base::view(text)); !put) co_return base::pass_on(put);

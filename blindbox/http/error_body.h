@@ -12,7 +12,8 @@ namespace blindbox::http {
 
 // {"error":{"code","message","type"}} as llama.cpp and OpenAI answer; {"detail"} for the original's /generate. The
 // message joins what, detail and hint.
-[[nodiscard]] Response error_response(std::string_view target, unsigned status, std::string_view type, const Error& error);
+[[nodiscard]] Response error_response(std::string_view target, unsigned status, std::string_view type,
+                                      const Error& error);
 
 // The status for an error met while reading a request: 400, 408, 413, 431, ...
 [[nodiscard]] unsigned status_for(const Error& error);

@@ -14,7 +14,7 @@ inline constexpr std::size_t kTargetLimit = 8 * 1024;
 // Bytes that are read or relayed at a time; back-pressure holds no more than this per direction.
 inline constexpr std::size_t kPiece = 16 * 1024;
 
-inline constexpr std::chrono::seconds kIdleLimit{120};   // between two requests
-inline constexpr std::chrono::seconds kStallLimit{30};   // between two reads or writes of one message
+inline constexpr std::chrono::seconds kIdleLimit{120};  // between two requests
+inline constexpr std::chrono::seconds kStallLimit{30};  // between two reads or writes of one message
 
 }  // namespace blindbox::http

@@ -54,8 +54,8 @@ Fields end_to_end(const Fields& fields) {
   Fields kept;
   for (const auto& field : fields) {
     const std::string_view name = field.first;
-    const bool hop_by_hop = std::any_of(kHopByHop.begin(), kHopByHop.end(),
-                                        [&](std::string_view hop) { return equal_names(hop, name); });
+    const bool hop_by_hop =
+        std::any_of(kHopByHop.begin(), kHopByHop.end(), [&](std::string_view hop) { return equal_names(hop, name); });
     const bool named_by_connection = std::any_of(fields.begin(), fields.end(), [&](const auto& other) {
       return equal_names(other.first, "connection") && listed(other.second, name);
     });

@@ -37,10 +37,12 @@ using std::chrono::steady_clock;
 
 tl::unexpected<Error> parse_failure(const boost::system::error_code& code) {
   if (code == error::header_limit || code == error::buffer_overflow) {
-    return base::fail(ErrorKind::limit, "the head of the message is larger than " + std::to_string(kHeadLimit) + " bytes");
+    return base::fail(ErrorKind::limit,
+                      "the head of the message is larger than " + std::to_string(kHeadLimit) + " bytes");
   }
   if (code == error::body_limit) {
-    return base::fail(ErrorKind::limit, "the body of the message is larger than " + std::to_string(kBodyLimit) + " bytes");
+    return base::fail(ErrorKind::limit,
+                      "the body of the message is larger than " + std::to_string(kBodyLimit) + " bytes");
   }
   return base::fail(ErrorKind::protocol, "not strict HTTP/1.1: " + code.message());
 }
@@ -105,8 +107,13 @@ Framing framing_of(const Parser& parser, bool until_close) {
 
 Result<RequestHead> head_of(internal::ReaderState<true>& state) {
   const auto& message = state.parser->get();
-  RequestHead head{std::string(message.method_string()), std::string(message.target()), copy_fields(message),
-                   framing_of(*state.parser, false), state.parser->keep_alive(), false, message.version() == 10};
+  RequestHead head{std::string(message.method_string()),
+                   std::string(message.target()),
+                   copy_fields(message),
+                   framing_of(*state.parser, false),
+                   state.parser->keep_alive(),
+                   false,
+                   message.version() == 10};
   if (auto checked = check_fields(head.fields); !checked) return base::pass_on(checked);
   if (auto checked = check_request(head, message.version()); !checked) return base::pass_on(checked);
   const auto expect = find_field(head.fields, "expect");
@@ -233,7 +240,8 @@ net::Task<Result<std::string>> MessageReader<IsRequest>::read_whole_body(std::si
     if (!piece) co_return base::pass_on(piece);
     if (piece->empty()) co_return whole;
     if (whole.size() + piece->size() > cap) {
-      co_return base::fail(ErrorKind::limit, "the body of the message is larger than " + std::to_string(cap) + " bytes");
+      co_return base::fail(ErrorKind::limit,
+                           "the body of the message is larger than " + std::to_string(cap) + " bytes");
     }
     whole += base::as_text(*piece);
   }

@@ -48,11 +48,13 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
                                 const RelayLimits& limits, const net::Deadline& overall) {
   const auto failure = [&](const Error& error) {
     if (!overall.expired()) return error;
-    return Error{ErrorKind::network, "the answer took longer than " + std::to_string(limits.total.count()) + " ms", "", ""};
+    return Error{ErrorKind::network, "the answer took longer than " + std::to_string(limits.total.count()) + " ms", "",
+                 ""};
   };
   auto read = co_await upstream.read_head(limits.first_byte, request.method == "HEAD");
   if (!read) co_return ended(Relayed::End::upstream_failed, failure(read.error()));
-  if (!*read) co_return ended(Relayed::End::upstream_failed, {ErrorKind::network, "the server closed without an answer", "", ""});
+  if (!*read)
+    co_return ended(Relayed::End::upstream_failed, {ErrorKind::network, "the server closed without an answer", "", ""});
   ResponseHead head = std::move(**read);
   Relayed result;
   result.upstream_reusable = head.keep_alive;
@@ -108,7 +110,8 @@ net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::St
   overall.start();
   if (auto done = co_await send_request(onward, client, client_stream, upstream_stream)) co_return std::move(*done);
   auto outcome = co_await (relay_answer(head, client_stream, upstream, limits, overall) || client.wait_for_end());
-  if (outcome.index() == 1) co_return ended(Relayed::End::client_gone, {ErrorKind::cancelled, "the client went away", "", ""});
+  if (outcome.index() == 1)
+    co_return ended(Relayed::End::client_gone, {ErrorKind::cancelled, "the client went away", "", ""});
   auto result = std::move(std::get<0>(outcome));
   result.client_reusable = result.client_reusable && client.complete();
   result.upstream_reusable = result.upstream_reusable && upstream.complete();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/http/server.h"
 
+#include <sys/socket.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <condition_variable>
 #include <mutex>
-#include <sys/socket.h>
 #include <thread>
 
 #include "blindbox/http/error_body.h"
@@ -76,7 +76,7 @@ net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, const
     if (step.response || (!begun && step.stream_status == 0)) {  // the latter: the handler ended without an answer
       const auto response = step.response ? std::move(*step.response) : internal_error(request.target);
       const auto put = co_await write_response(stream, response, keep_alive, bodyless);
-      co_return put && keep_alive;
+      co_return put&& keep_alive;
     }
     if (step.stream_status != 0) {
       begun = true;
@@ -94,7 +94,7 @@ net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, const
     if (!step.ended) continue;
     if (bodyless || kind == Framing::Kind::none) co_return keep_alive;
     const auto put = co_await stream.write(view(kLastChunk));
-    co_return put && keep_alive;
+    co_return put&& keep_alive;
   }
 }
 
@@ -105,7 +105,8 @@ net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::St
   }
   auto body = co_await reader.read_whole_body(kBodyLimit);
   if (!body) {
-    (void)co_await write_response(stream, error_response(head.target, status_for(body.error()), "invalid_request_error", body.error()), false);
+    (void)co_await write_response(
+        stream, error_response(head.target, status_for(body.error()), "invalid_request_error", body.error()), false);
     co_return false;
   }
   if (!state->begin()) {
@@ -113,7 +114,7 @@ net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::St
     auto response = error_response(head.target, 503, "unavailable_error", busy);
     response.fields.emplace_back("Retry-After", "1");
     const auto put = co_await write_response(stream, response, head.keep_alive);
-    co_return put && head.keep_alive;
+    co_return put&& head.keep_alive;
   }
   const auto answer = std::make_shared<internal::Answer>(stream.executor());
   const std::stop_callback on_shutdown(state->stopping.get_token(), [answer] { answer->abandon(); });
@@ -131,7 +132,8 @@ net::Task<void> serve_connection(StatePtr state, net::Socket socket, net::Sessio
   while (!state->stopping.stop_requested()) {
     auto head = co_await reader.read_head(kIdleLimit);
     if (!head && head.error().kind != ErrorKind::network) {
-      (void)co_await write_response(stream, error_response("/", status_for(head.error()), "invalid_request_error", head.error()), false);
+      (void)co_await write_response(
+          stream, error_response("/", status_for(head.error()), "invalid_request_error", head.error()), false);
     }
     if (!head || !*head) break;
     if (!co_await answer_one(state, reader, stream, std::move(**head))) break;

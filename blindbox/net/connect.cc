@@ -63,7 +63,8 @@ Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::u
   if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
   const auto after_bracket = rest.rfind(']');
   const auto colon = rest.rfind(':');
-  const bool has_port = colon != std::string_view::npos && (after_bracket == std::string_view::npos || colon > after_bracket);
+  const bool has_port =
+      colon != std::string_view::npos && (after_bracket == std::string_view::npos || colon > after_bracket);
   return parse_host_port(has_port ? std::string(rest) : std::string(rest) + ":" + std::to_string(default_port));
 }
 
@@ -72,8 +73,7 @@ Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
   const auto attempt = [&]() -> Task<Result<Socket>> {
-    const auto [lookup_error, found] =
-        co_await resolver.async_resolve(to.host, std::to_string(to.port), kAwait);
+    const auto [lookup_error, found] = co_await resolver.async_resolve(to.host, std::to_string(to.port), kAwait);
     if (lookup_error) {
       co_return base::fail(ErrorKind::network, "cannot find " + to.host + ": " + lookup_error.message());
     }
@@ -89,8 +89,8 @@ Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
   const auto expiry = [&]() -> Task<void> { co_await timer.async_wait(kAwait); };
   auto outcome = co_await (attempt() || expiry());
   if (outcome.index() == 0) co_return std::move(std::get<0>(outcome));
-  co_return base::fail(ErrorKind::network, "connecting to " + to.text() + " timed out after " +
-                                               std::to_string(limit.count()) + " ms");
+  co_return base::fail(ErrorKind::network,
+                       "connecting to " + to.text() + " timed out after " + std::to_string(limit.count()) + " ms");
 }
 
 Task<Result<Socket>> connect_unix(std::string path) {

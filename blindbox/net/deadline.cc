@@ -9,8 +9,7 @@ namespace blindbox::net {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 struct Deadline::State {
-  State(const Executor& executor, std::function<void()> callback)
-      : timer(executor), on_expiry(std::move(callback)) {}
+  State(const Executor& executor, std::function<void()> callback) : timer(executor), on_expiry(std::move(callback)) {}
   asio::steady_timer timer;
   std::function<void()> on_expiry;
   std::optional<SteadyTime> due;  // absent: nothing under way

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/verifier/verify.h"
 
-#include "blindbox/verifier/internal/checks.h"
 #include "blindbox/verifier/internal/authenticator.h"
+#include "blindbox/verifier/internal/checks.h"
 #include "blindbox/verifier/internal/verdict_builder.h"
 
 namespace blindbox::verifier {

@@ -43,9 +43,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: probe MODEL.gguf\n");
     return 2;
   }
-  llama_log_set([](ggml_log_level level, const char* text, void*) {
-    if (level >= GGML_LOG_LEVEL_WARN) std::fputs(text, stderr);
-  }, nullptr);
+  llama_log_set(
+      [](ggml_log_level level, const char* text, void*) {
+        if (level >= GGML_LOG_LEVEL_WARN) std::fputs(text, stderr);
+      },
+      nullptr);
   llama_backend_init();
   llama_model* model = llama_model_load_from_file(argv[1], llama_model_default_params());
   if (!model) return 1;
@@ -65,7 +67,8 @@ int main(int argc, char** argv) {
     if (kind == "T") {
       std::string hex, text;
       in >> hex;
-      for (size_t i = 0; i + 1 < hex.size(); i += 2) text += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+      for (size_t i = 0; i + 1 < hex.size(); i += 2)
+        text += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
       std::vector<llama_token> ids(text.size() + 8);
       int count = llama_tokenize(vocabulary, text.data(), static_cast<int>(text.size()), ids.data(),
                                  static_cast<int>(ids.size()), false, false);

@@ -45,9 +45,9 @@ class Answer final : public ResponseSink, public std::enable_shared_from_this<An
   std::stop_source stop_;
   std::mutex mutex_;
   std::condition_variable taken_;
-  Step step_;                // under mutex_
-  bool answered_ = false;    // under mutex_: respond() or begin_stream() has been called
-  bool abandoned_ = false;   // under mutex_
+  Step step_;               // under mutex_
+  bool answered_ = false;   // under mutex_: respond() or begin_stream() has been called
+  bool abandoned_ = false;  // under mutex_
 };
 
 }  // namespace blindbox::http::internal

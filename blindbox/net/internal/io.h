@@ -17,7 +17,8 @@ namespace blindbox::net::internal {
 
 inline tl::unexpected<Error> failure(const std::string& doing, const error_code& error, const Deadline& deadline) {
   if (deadline.expired()) {
-    return base::fail(ErrorKind::network, doing + " timed out after " + std::to_string(deadline.limit().count()) + " ms");
+    return base::fail(ErrorKind::network,
+                      doing + " timed out after " + std::to_string(deadline.limit().count()) + " ms");
   }
   return base::fail(ErrorKind::network, doing + " failed: " + error.message());
 }

@@ -5,8 +5,8 @@
 
 #include <functional>
 
-#include "blindbox/verifier/internal/checks.h"
 #include "blindbox/verifier/internal/authenticator.h"
+#include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {

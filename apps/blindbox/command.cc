@@ -2,10 +2,12 @@
 #include "command.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include <boost/asio/signal_set.hpp>
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <filesystem>
 
@@ -18,16 +20,36 @@ int report(const Error& error) {
   return base::exit_code(error.kind);
 }
 
-void run_until_signal(boost::asio::io_context& io, std::function<net::Task<void>()> on_signal) {
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&](const net::error_code& error, int) {
+Signals::Signals(boost::asio::io_context& io) : io_(io), set_(io, SIGINT, SIGTERM) { wait(); }
+
+void Signals::wait() {
+  set_.async_wait([this](const net::error_code& error, int number) {
     if (error) return;
-    signals.async_wait([](const net::error_code& again, int number) {
-      if (!again) std::_Exit(128 + number);
-    });
-    boost::asio::co_spawn(io, on_signal(), [&](const std::exception_ptr&) { io.stop(); });
+    if (caught_) {
+      status_ = 128 + number;
+      io_.stop();
+      return;
+    }
+    caught_ = true;
+    wait();
+    if (on_signal_) begin();
   });
-  io.run();
+}
+
+void Signals::begin() {
+  boost::asio::co_spawn(io_, on_signal_(), [this](const std::exception_ptr&) { io_.stop(); });
+}
+
+bool Signals::caught() {
+  io_.poll();
+  return caught_;
+}
+
+int Signals::run(std::function<net::Task<void>()> on_signal) {
+  on_signal_ = std::move(on_signal);
+  if (caught_) begin();
+  io_.run();
+  return status_;
 }
 
 Result<policy::Policy> load_policy(const std::string& path) {
@@ -37,6 +59,26 @@ Result<policy::Policy> load_policy(const std::string& path) {
                       "the provider of the server hands out its policy; \"blindbox serve --print-policy\" writes it");
   }
   return policy::parse_policy(base::as_text(*text), path);
+}
+
+Result<net::HostPort> loopback_only(net::HostPort at, const std::string& what) {
+  net::error_code error;
+  const auto address = boost::asio::ip::make_address(at.host, error);
+  if (at.host != "localhost" && (error || !address.is_loopback())) {
+    return base::fail(ErrorKind::usage, what + ": " + at.text(), "",
+                      "requests travel in clear there, so no other machine may be on it: use 127.0.0.1, [::1] or "
+                      "localhost");
+  }
+  return at;
+}
+
+Result<void> protect_memory() {
+  const rlimit none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0 ||
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return base::fail(ErrorKind::platform, "this process cannot be made undumpable");
+  }
+  return {};
 }
 
 Result<base::Sha256> parse_sha256(const std::string& hex) {
@@ -55,7 +97,8 @@ std::optional<std::string> embedded_model() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   for (const auto& candidate : {self / "../../.." / kName, self / "../share/blindbox" / kName}) {
-    if (std::filesystem::is_regular_file(candidate, error)) return std::filesystem::weakly_canonical(candidate, error).string();
+    if (std::filesystem::is_regular_file(candidate, error))
+      return std::filesystem::weakly_canonical(candidate, error).string();
   }
   return std::nullopt;
 }

@@ -4,11 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <functional>
 #include <optional>
 
 #include "blindbox/net/asio.h"
+#include "blindbox/net/connect.h"
 #include "blindbox/policy/policy.h"
 
 namespace blindbox::apps {
@@ -33,10 +35,37 @@ int report(const Error& error);
 template <typename T>
 Result<T> run(boost::asio::io_context& io, net::Task<Result<T>> task);
 
-// Runs until SIGINT or SIGTERM has come and on_signal's coroutine has ended. A second signal ends at once.
-void run_until_signal(boost::asio::io_context& io, std::function<net::Task<void>()> on_signal);
+// SIGINT and SIGTERM, caught as long as this lives: from before there is anything to clean up.
+class Signals {
+ public:
+  explicit Signals(boost::asio::io_context& io);
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  // Whether one has come, for whoever waits outside of io.
+  [[nodiscard]] bool caught();
+  // Runs io until one has come and on_signal's coroutine has ended. The exit status: 0, or that of the second signal,
+  // which waits for nothing.
+  [[nodiscard]] int run(std::function<net::Task<void>()> on_signal);
+
+ private:
+  void wait();
+  void begin();
+  boost::asio::io_context& io_;
+  boost::asio::signal_set set_;
+  std::function<net::Task<void>()> on_signal_;
+  bool caught_ = false;
+  int status_ = 0;
+};
 
 Result<policy::Policy> load_policy(const std::string& path);
+
+// What goes between an editor and the proxy is in clear: ErrorKind::usage, beginning with what, for every address that
+// another machine could have.
+Result<net::HostPort> loopback_only(net::HostPort at, const std::string& what);
+
+// Nobody reads this process's memory from a core file or a debugger.
+Result<void> protect_memory();
 
 // ErrorKind::usage where hex is no SHA-256 digest.
 Result<base::Sha256> parse_sha256(const std::string& hex);

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/ip/address.hpp>
-
 #include "blindbox/proxy/proxy.h"
 #include "blindbox/verifier/report_text.h"
 #include "command.h"
@@ -16,18 +14,6 @@ struct Options {
   std::string policy;
   std::string listen = "127.0.0.1:8765";
 };
-
-Result<net::HostPort> loopback_only(const std::string& text) {
-  auto at = net::parse_host_port(text);
-  if (!at) return at;
-  net::error_code error;
-  const auto address = boost::asio::ip::make_address(at->host, error);
-  if (at->host != "localhost" && (error || !address.is_loopback())) {
-    return base::fail(ErrorKind::usage, "the proxy listens on loopback only: " + text, "",
-                      "requests reach it in clear, so no other machine may: use 127.0.0.1, [::1] or localhost");
-  }
-  return at;
-}
 
 std::string cost(const attested_tls::Timings& timings) {
   const auto ms = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; };
@@ -49,7 +35,8 @@ net::Task<Result<proxy::Connection>> first_connection(proxy::Pool& pool) { co_re
 
 int connect(const Options& options) {
   auto server = net::parse_url(options.url, "https", 443);
-  auto at = loopback_only(options.listen);
+  auto at = net::parse_host_port(options.listen);
+  if (at) at = loopback_only(*at, "the proxy listens on loopback only");
   if (!server || !at) return report(server ? at.error() : server.error());
   auto policy = load_policy(options.policy);
   if (!policy) return report(policy.error());
@@ -72,12 +59,12 @@ int connect(const Options& options) {
   if (!connection) return report(connection.error());
   (*pool)->give_back(std::move(*connection));
 
+  Signals signals(io);
   proxy::Proxy proxy(std::move(*acceptor), *pool, {});
   proxy.start();
   fmt::print("ready: point editors at http://{}\n", net::HostPort{at->host, proxy.port()}.text());
   std::fflush(stdout);
-  run_until_signal(io, [&proxy] { return proxy.drain(std::chrono::seconds(10)); });
-  return 0;
+  return signals.run([&proxy] { return proxy.drain(std::chrono::seconds(10)); });
 }
 
 }  // namespace
@@ -85,12 +72,14 @@ int connect(const Options& options) {
 void add_connect(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   auto* const command = app.add_subcommand(
-      "connect", "the proxy on your machine: plain HTTP on loopback in, attested TLS out; nothing of a request\n"
-                 "leaves before the server's evidence is accepted");
+      "connect",
+      "the proxy on your machine: plain HTTP on loopback in, attested TLS out; nothing of a request\n"
+      "leaves before the server's evidence is accepted");
   command->add_option("URL", options->url, "the server, https://host:port")->required();
   command->add_option("--policy", options->policy, "what to accept (policy.yml)")->type_name("FILE")->required();
   command->add_option("--listen", options->listen, "where editors connect; port 0 takes a free one")
-      ->type_name("ADDR:PORT")->capture_default_str();
+      ->type_name("ADDR:PORT")
+      ->capture_default_str();
   command->callback([options, &action] { action = [options] { return connect(*options); }; });
 }
 

@@ -38,10 +38,18 @@ Result<std::unique_ptr<completion::Engine>> load(const Options& options) {
 }
 
 int run_engine(const Options& options) {
-  // No gateway, no engine; and no way to gain rights that this process did not begin with.
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  // No gateway, no engine.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // A terminal's Ctrl-C and a service manager's stop go to both processes. When the engine ends is the gateway's to say,
+  // which finishes its answers first.
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
   if (::getppid() != options.parent) return 1;
+  // Prompts are in this memory in clear.
+  if (auto kept = protect_memory(); !kept) {
+    tell_parent(engine_error_line(kept.error()));
+    return base::exit_code(kept.error().kind);
+  }
   auto engine = load(options);
   if (!engine) {
     tell_parent(engine_error_line(engine.error()));
@@ -54,10 +62,7 @@ int run_engine(const Options& options) {
   http::Server server(io.get_executor(), kEngineListenFd, application.handler());
   server.start();
   tell_parent(engine_ready_line(application.model().name, application.model().tokenizer_sha256));
-  run_until_signal(io, [&server]() -> net::Task<void> {
-    server.stop();
-    co_return;
-  });
+  io.run();
   return 0;
 }
 

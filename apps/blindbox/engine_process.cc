@@ -44,7 +44,8 @@ Result<Fd> listen_unix(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return base::fail(ErrorKind::io, "the path of the engine's socket is too long: " + path);
+  if (path.size() >= sizeof address.sun_path)
+    return base::fail(ErrorKind::io, "the path of the engine's socket is too long: " + path);
   std::copy(path.begin(), path.end(), std::begin(address.sun_path));
   if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(socket.get(), 128) != 0) {
@@ -54,8 +55,10 @@ Result<Fd> listen_unix(const std::string& path) {
 }
 
 std::vector<std::string> engine_arguments(const EngineOptions& options) {
-  std::vector<std::string> arguments = {"blindbox", "engine", "--model", options.model, "--model-sha256", base::to_hex(options.model_sha256),
-                                        "--parent", std::to_string(::getpid())};
+  std::vector<std::string> arguments = {"blindbox",       "engine",
+                                        "--model",        options.model,
+                                        "--model-sha256", base::to_hex(options.model_sha256),
+                                        "--parent",       std::to_string(::getpid())};
   if (options.threads != 0) arguments.insert(arguments.end(), {"--threads", std::to_string(options.threads)});
   return arguments;
 }
@@ -79,18 +82,19 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, const std::array<
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return base::fail(ErrorKind::internal, std::string("cannot start the engine: ") + std::strerror(error));
+  if (error != 0)
+    return base::fail(ErrorKind::internal, std::string("cannot start the engine: ") + std::strerror(error));
   return pid;
 }
 
-// The child's one line, or what there is of it when it ends.
-std::string read_line(int fd, const std::function<void()>& while_waiting) {
+// The child's one line, or what there is of it when it ends or nobody waits for it.
+std::string read_line(int fd, const std::function<bool()>& go_on) {
   std::string line;
   std::array<char, 4096> piece{};
   while (line.find('\n') == std::string::npos && line.size() < kReadyCap) {
     pollfd waiting{fd, POLLIN, 0};
     if (::poll(&waiting, 1, 100) == 0) {
-      while_waiting();
+      if (!go_on()) break;
       continue;
     }
     const ssize_t got = ::read(fd, piece.data(), piece.size());
@@ -109,7 +113,8 @@ Error error_of(const json& error) {
 Result<base::Sha256> digest_of(const json& value) {
   auto bytes = base::from_hex(value.get<std::string>());
   base::Sha256 digest{};
-  if (!bytes || bytes->size() != digest.size()) return base::fail(ErrorKind::internal, "the engine's report has no digest");
+  if (!bytes || bytes->size() != digest.size())
+    return base::fail(ErrorKind::internal, "the engine's report has no digest");
   std::copy(bytes->begin(), bytes->end(), digest.begin());
   return digest;
 }
@@ -135,11 +140,13 @@ std::string engine_ready_line(const std::string& id, const std::string& tokenize
 }
 
 std::string engine_error_line(const Error& error) {
-  const json line = {{"error", {{"kind", static_cast<int>(error.kind)}, {"what", error.what}, {"detail", error.detail}, {"hint", error.hint}}}};
+  const json line = {
+      {"error",
+       {{"kind", static_cast<int>(error.kind)}, {"what", error.what}, {"detail", error.detail}, {"hint", error.hint}}}};
   return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const std::function<void()>& while_waiting) {
+Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const std::function<bool()>& go_on) {
   EngineProcess engine;
   auto folder = private_folder();
   if (!folder) return base::pass_on(folder);
@@ -155,7 +162,9 @@ Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const s
   if (!pid) return base::pass_on(pid);
   engine.pid_ = *pid;
   writing.reset();
-  auto model = parse_ready(read_line(reading.get(), while_waiting), options.model_sha256);
+  const std::string line = read_line(reading.get(), go_on);
+  if (!go_on()) return base::fail(ErrorKind::cancelled, "interrupted while the model was loading");
+  auto model = parse_ready(line, options.model_sha256);
   if (!model) return base::pass_on(model);
   engine.model_ = std::move(*model);
   return engine;
@@ -169,9 +178,8 @@ EngineProcess::EngineProcess(EngineProcess&& other) noexcept
 
 EngineProcess::~EngineProcess() {
   if (pid_ > 0) {
-    ::kill(pid_, SIGTERM);
-    for (int tries = 0; tries < 50 && ::waitpid(pid_, nullptr, WNOHANG) == 0; ++tries) ::poll(nullptr, 0, 20);
-    if (::kill(pid_, SIGKILL) == 0) (void)::waitpid(pid_, nullptr, 0);
+    ::kill(pid_, SIGKILL);
+    (void)::waitpid(pid_, nullptr, 0);
   }
   if (!folder_.empty()) {
     std::error_code ignored;

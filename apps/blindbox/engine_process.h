@@ -18,10 +18,10 @@
 namespace blindbox::apps {
 
 struct EngineOptions {
-  std::string model;             // the file's name, for messages and as the model's name where it has none
-  int memory = -1;               // its contents: sealed memory
-  base::Sha256 model_sha256{};   // of these contents
-  unsigned threads = 0;          // 0: the engine's choice
+  std::string model;            // the file's name, for messages and as the model's name where it has none
+  int memory = -1;              // its contents: sealed memory
+  base::Sha256 model_sha256{};  // of these contents
+  unsigned threads = 0;         // 0: the engine's choice
 };
 
 // The descriptors that the child finds.
@@ -35,12 +35,12 @@ inline constexpr int kEngineModelFd = 5;
 
 class EngineProcess {
  public:
-  // Starts the child and waits until the model is loaded; while_waiting is called about ten times a second. The error
-  // is the child's own.
-  [[nodiscard]] static Result<EngineProcess> start(const EngineOptions& options, const std::function<void()>& while_waiting);
+  // Starts the child and waits until the model is loaded; go_on is asked about ten times a second, and false ends it
+  // with ErrorKind::cancelled. Any other error is the child's own.
+  [[nodiscard]] static Result<EngineProcess> start(const EngineOptions& options, const std::function<bool()>& go_on);
   EngineProcess(EngineProcess&&) noexcept;
   EngineProcess& operator=(EngineProcess&&) = delete;
-  // Ends the child and removes the socket.
+  // Ends the child, which has nothing to finish, and removes the socket.
   ~EngineProcess();
 
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }

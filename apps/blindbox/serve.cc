@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
@@ -32,15 +30,6 @@ struct Options {
   bool print_policy = false;
 };
 
-// Nobody reads this process's memory from a core file or a debugger.
-Result<void> protect_memory() {
-  const rlimit none{0, 0};
-  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return base::fail(ErrorKind::platform, "this process cannot be made undumpable");
-  }
-  return {};
-}
-
 evidence::ServiceManifest manifest_for(const evidence::ServiceManifest::Model& model) {
   evidence::ServiceManifest manifest;
   manifest.isolation = {base::sha256({}), "none"};  // this release applies no isolation layers, and says so
@@ -67,10 +56,12 @@ class Waiting {
  private:
   void show(const std::string& text) {
     const auto now = std::chrono::steady_clock::now();
-    if (!is_terminal(stderr) || now - begun_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(100)) return;
+    if (!is_terminal(stderr) || now - begun_ < std::chrono::seconds(1) || now - last_ < std::chrono::milliseconds(100))
+      return;
     last_ = now;
     shown_ = true;
-    fmt::print(stderr, "\r\033[K{} ({} s)", text, std::chrono::duration_cast<std::chrono::seconds>(now - begun_).count());
+    fmt::print(stderr, "\r\033[K{} ({} s)", text,
+               std::chrono::duration_cast<std::chrono::seconds>(now - begun_).count());
   }
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point last_;
@@ -78,7 +69,7 @@ class Waiting {
 };
 
 #ifdef BLINDBOX_HAS_ENGINE
-Result<EngineProcess> start_engine(const Options& options) {
+Result<EngineProcess> start_engine(const Options& options, Signals& signals) {
   Waiting waiting;
   std::optional<base::Sha256> expected;
   if (options.model_sha256) {
@@ -86,13 +77,16 @@ Result<EngineProcess> start_engine(const Options& options) {
     if (!digest) return base::pass_on(digest);
     expected = *digest;
   }
-  auto file = completion::ModelFile::open(options.model, expected,
-                                          [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
+  auto file = completion::ModelFile::open(
+      options.model, expected, [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
   if (!file) return base::pass_on(file);
-  return EngineProcess::start({options.model, file->fd(), file->digest(), options.threads}, [&waiting] { waiting.load(); });
+  return EngineProcess::start({options.model, file->fd(), file->digest(), options.threads}, [&waiting, &signals] {
+    waiting.load();
+    return !signals.caught();
+  });
 }
 #else
-Result<EngineProcess> start_engine(const Options&) {
+Result<EngineProcess> start_engine(const Options&, Signals&) {
   return base::fail(ErrorKind::model, "this blindbox was built without a completion engine", "",
                     "configure it with -DBLINDBOX_COMPLETION=ON");
 }
@@ -103,9 +97,10 @@ int print_policy(attester::Attester& attester, const evidence::ServiceManifest& 
   if (!evidence) return report(evidence.error());
   auto policy = client_policy(*evidence, manifest, emulated);
   if (!policy) return report(policy.error());
-  fmt::print("# Made by \"blindbox serve --print-policy\" from what this server says of itself, unverified. Compare the\n"
-             "# measurement with the one that you expect before you hand this to clients, over a channel of your own.\n{}",
-             policy::write_policy(*policy));
+  fmt::print(
+      "# Made by \"blindbox serve --print-policy\" from what this server says of itself, unverified. Compare the\n"
+      "# measurement with the one that you expect before you hand this to clients, over a channel of your own.\n{}",
+      policy::write_policy(*policy));
   return 0;
 }
 
@@ -122,13 +117,14 @@ void print_stats(const gateway::Gateway& gateway, const attested_tls::Responder&
 
 // The engine is this process's only child; without it there is nothing to serve.
 void watch_engine(boost::asio::signal_set& child, EngineProcess& engine, bool& lost, boost::asio::io_context& io) {
-  child.async_wait([&](const net::error_code& error, int) {
-    if (error) return;
-    std::string how;
-    if (!engine.ended(how)) return watch_engine(child, engine, lost, io);
+  // Asked first: it may have ended before the signal was waited for.
+  if (std::string how; engine.ended(how)) {
     spdlog::error("the engine ended: {}", how);
     lost = true;
-    io.stop();
+    return io.stop();
+  }
+  child.async_wait([&](const net::error_code& error, int) {
+    if (!error) watch_engine(child, engine, lost, io);
   });
 }
 
@@ -146,7 +142,8 @@ int serve(const Options& options) {
     acceptor.emplace(net::listen_tcp(io.get_executor(), *at));
     if (!*acceptor) return report(acceptor->error());
   }
-  auto engine = start_engine(options);
+  Signals signals(io);
+  auto engine = start_engine(options, signals);
   if (!engine) return report(engine.error());
   if (auto kept = protect_memory(); !kept) return report(kept.error());
   const auto manifest = manifest_for(engine->model());
@@ -156,19 +153,20 @@ int serve(const Options& options) {
   attested_tls::Responder responder(
       io.get_executor(), [&attester](const ByteArray<64>& data) { return (*attester)->attest(data); },
       base::to_bytes(base::view(encoded)));
-  gateway::Gateway gateway(
-      std::move(**acceptor), responder, [path = engine->socket_path()] { return net::connect_unix(path); }, {});
+  gateway::Gateway gateway(std::move(**acceptor), responder,
+                           [path = engine->socket_path()] { return net::connect_unix(path); }, {});
   if (auto started = gateway.start(); !started) return report(started.error());
   if (emulated) fmt::print("*** EMULATED, NOT A TEE: whoever runs this machine can read everything ***\n");
   fmt::print("model {} (sha256 {})\nevidence from {}\nready: https://{}\n", manifest.model.id,
-             base::to_hex(manifest.model.sha256), (*attester)->description(), net::HostPort{at->host, gateway.port()}.text());
+             base::to_hex(manifest.model.sha256), (*attester)->description(),
+             net::HostPort{at->host, gateway.port()}.text());
   std::fflush(stdout);
   boost::asio::signal_set child(io, SIGCHLD);
   bool lost = false;
   watch_engine(child, *engine, lost, io);
-  run_until_signal(io, [&gateway] { return gateway.drain(std::chrono::seconds(30)); });
+  const int status = signals.run([&gateway] { return gateway.drain(std::chrono::seconds(30)); });
   print_stats(gateway, responder);
-  return lost ? base::exit_code(ErrorKind::model) : 0;
+  return lost ? base::exit_code(ErrorKind::model) : status;
 }
 
 }  // namespace
@@ -179,16 +177,21 @@ void add_serve(CLI::App& app, Action& action) {
       "serve", "serve a model from inside the confidential guest; on exit its counters are one line of JSON");
   command->add_option("--model", options->model, "the model, a GGUF file")->type_name("FILE")->required();
   // An empty digest is a wrong one: a script's unset variable must not switch the check off.
-  command->add_option_function<std::string>("--model-sha256", [options](const std::string& hex) { options->model_sha256 = hex; },
-                                            "refuse any other file, before it is parsed")
+  command
+      ->add_option_function<std::string>(
+          "--model-sha256", [options](const std::string& hex) { options->model_sha256 = hex; },
+          "refuse any other file, before it is parsed")
       ->type_name("HEX");
   command->add_option("--listen", options->listen, "where clients connect; port 0 takes a free one")
-      ->type_name("ADDR:PORT")->capture_default_str();
-  command->add_option("--platform", options->platform,
-                      "whom to ask for evidence: auto, sev-guest[:PATH], tsm[:DIR], azure[:DIR], or emulator:DIR, which\n"
-                      "auto never chooses")
+      ->type_name("ADDR:PORT")
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "of the engine; 0: one less than the machine has")->capture_default_str();
+  command
+      ->add_option("--platform", options->platform,
+                   "whom to ask for evidence: auto, sev-guest[:PATH], tsm[:DIR], azure[:DIR], or emulator:DIR, which\n"
+                   "auto never chooses")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "of the engine; 0: one less than the machine has")
+      ->capture_default_str();
   command->add_flag("--print-policy", options->print_policy, "print the policy.yml that accepts this server, and exit");
   command->callback([options, &action] { action = [options] { return serve(*options); }; });
 }

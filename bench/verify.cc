@@ -28,6 +28,7 @@ struct Case {
   Product product;
   const char* at;  // a date at which the certificates are valid
 };
+constexpr int kRepetitions = 15;
 constexpr std::array kCases = {Case{"milan", "milan-v3-aci-svn101-tav", "milan", Product::milan, "2026-03-01"},
                                Case{"genoa", "genoa-v3-aci-tav", "genoa", Product::genoa, "2026-03-01"},
                                Case{"turin", "turin-v5-aci-tav", "turin", Product::turin, "2026-03-01"}};
@@ -144,18 +145,14 @@ void raw_p384(benchmark::State& state, const Loaded& loaded) {
   for (auto _ : state) verify_report(loaded.evidence.report, chain[0].get());
 }
 
-// Prints medians, and keeps them.
-class Medians : public benchmark::ConsoleReporter {
+// Keeps the medians of the repetitions, in microseconds of CPU.
+class Medians : public benchmark::BenchmarkReporter {
  public:
-  Medians() : ConsoleReporter(OO_Tabular) {}
+  bool ReportContext(const Context&) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
-    std::vector<Run> medians;
     for (const Run& run : runs) {
-      if (run.aggregate_name != "median") continue;
-      microseconds_[run.run_name.function_name] = run.GetAdjustedCPUTime();
-      medians.push_back(run);
+      if (run.aggregate_name == "median") microseconds_[run.run_name.function_name] = run.GetAdjustedCPUTime();
     }
-    ConsoleReporter::ReportRuns(medians);
   }
   [[nodiscard]] double operator[](const std::string& name) const { return microseconds_.at(name); }
 
@@ -166,7 +163,7 @@ class Medians : public benchmark::ConsoleReporter {
 void add(const std::string& name, void (*run)(benchmark::State&, const Loaded&), const Loaded& loaded) {
   benchmark::RegisterBenchmark(name.c_str(), [run, &loaded](benchmark::State& state) { run(state, loaded); })
       ->Unit(benchmark::kMicrosecond)
-      ->Repetitions(15)
+      ->Repetitions(kRepetitions)
       ->MinTime(0.02)
       ->ReportAggregatesOnly();
 }
@@ -187,19 +184,24 @@ int main() {
   std::map<std::string, Loaded> loaded;
   for (const Case& row : kCases) {
     const Loaded& evidence = loaded[row.name] = load(row);
-    const std::string prefix = row.name;
-    add(prefix + ", full verification", verify, evidence);
-    add(prefix + ", raw OpenSSL in all", raw, evidence);
-    add(prefix + ", raw: 3 certificates parsed", raw_parse, evidence);
-    add(prefix + ", raw: 3 RSA-4096 PSS", raw_rsa, evidence);
-    add(prefix + ", raw: 1 ECDSA P-384", raw_p384, evidence);
+    add(std::string(row.name) + " full", verify, evidence);
+    add(std::string(row.name) + " raw", raw, evidence);
+    add(std::string(row.name) + " parse", raw_parse, evidence);
+    add(std::string(row.name) + " rsa", raw_rsa, evidence);
+    add(std::string(row.name) + " p384", raw_p384, evidence);
   }
   Medians medians;
   benchmark::RunSpecifiedBenchmarks(&medians);
+  fmt::print("microseconds of CPU, medians of {} repetitions in turns\n", kRepetitions);
+  fmt::print("         full   raw OpenSSL: all  3 certificates parsed  3 RSA-4096 PSS  1 ECDSA P-384\n");
   for (const Case& row : kCases) {
-    const double full = medians[std::string(row.name) + ", full verification"];
-    const double least = medians[std::string(row.name) + ", raw OpenSSL in all"];
+    const auto of = [&](const char* what) { return medians[std::string(row.name) + what]; };
+    fmt::print("  {}  {:5.0f}  {:16.0f}  {:21.0f}  {:14.0f}  {:13.0f}\n", row.name, of(" full"), of(" raw"),
+               of(" parse"), of(" rsa"), of(" p384"));
+  }
+  for (const Case& row : kCases) {
+    const double full = medians[std::string(row.name) + " full"];
     fmt::print("{}: full verification / raw OpenSSL operations: {:.2f} x (no target), {:.0f} a second on one core\n",
-               row.name, full / least, 1e6 / full);
+               row.name, full / medians[std::string(row.name) + " raw"], 1e6 / full);
   }
 }

@@ -66,7 +66,8 @@ Result<std::string> Child::read_line(std::chrono::milliseconds limit) {
   return line;
 }
 
-Result<std::string> Child::wait_for(const std::string& prefix, std::chrono::milliseconds limit, std::vector<std::string>* lines) {
+Result<std::string> Child::wait_for(const std::string& prefix, std::chrono::milliseconds limit,
+                                    std::vector<std::string>* lines) {
   const auto due = steady_clock::now() + limit;
   while (true) {
     auto line = read_line(std::chrono::duration_cast<std::chrono::milliseconds>(due - steady_clock::now()));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client_policy.h"
 
+#include <algorithm>
+
 #include "blindbox/endorsements/certificate.h"
 #include "blindbox/evidence/sev_snp/report.h"
 
@@ -8,6 +10,13 @@ namespace blindbox::apps {
 namespace {
 
 using evidence::sev_snp::Product;
+using evidence::sev_snp::Tcb;
+
+// Part by part: a guest that was launched before a firmware update reports two.
+Tcb least(const Tcb& a, const Tcb& b) {
+  return {std::min(a.fmc, b.fmc), std::min(a.bootloader, b.bootloader), std::min(a.tee, b.tee), std::min(a.snp, b.snp),
+          std::min(a.microcode, b.microcode)};
+}
 
 // The self-signed certificate among those that travel with the evidence.
 Result<base::Sha256> root_fingerprint(const std::vector<Bytes>& certificates) {
@@ -39,7 +48,8 @@ Result<policy::Policy> client_policy(const evidence::Evidence& evidence, const e
   auto product = product_of(*report, evidence.certificates);
   if (!product) return base::pass_on(product);
   policy::Policy policy;
-  policy.sev_snp.products[*product] = decode_tcb(report->reported_tcb, *product);
+  policy.sev_snp.products[*product] =
+      least(decode_tcb(report->reported_tcb, *product), decode_tcb(report->launch_tcb, *product));
   policy.sev_snp.measurements = {report->measurement};
   policy.sev_snp.host_data = {{report->host_data}};
   policy.sev_snp.vmpl = report->vmpl;

@@ -12,7 +12,7 @@ Result<T> run(boost::asio::io_context& io, net::Task<Result<T>> task) {
   boost::asio::co_spawn(
       io,
       [](net::Task<Result<T>> inner, Result<T>& out) -> net::Task<void> { out = co_await std::move(inner); }(
-          std::move(task), result),
+                                                         std::move(task), result),
       [&io](const std::exception_ptr&) { io.stop(); });
   io.run();
   io.restart();

@@ -32,7 +32,8 @@ Result<Position> parse_position(const std::string& text) {
     return error == std::errc{} && end == digits.data() + digits.size() && value > 0;
   };
   Position position;
-  if (first == std::string::npos || first == 0 || !number(std::string_view(text).substr(first + 1, second - first - 1), position.line) ||
+  if (first == std::string::npos || first == 0 ||
+      !number(std::string_view(text).substr(first + 1, second - first - 1), position.line) ||
       !number(std::string_view(text).substr(second + 1), position.column)) {
     return base::fail(ErrorKind::usage, "not a position: " + text, "", "write FILE:LINE:COLUMN, both counted from 1");
   }
@@ -46,14 +47,16 @@ Result<Hole> split_at(const std::string& text, const Position& position) {
   for (std::size_t line = 1; line < position.line; ++line) {
     const auto newline = text.find('\n', at);
     if (newline == std::string::npos) {
-      return base::fail(ErrorKind::usage, position.file + " has " + std::to_string(line) + " lines, not " + std::to_string(position.line));
+      return base::fail(ErrorKind::usage, position.file + " has " + std::to_string(line) + " lines, not " +
+                                              std::to_string(position.line));
     }
     at = newline + 1;
   }
   for (std::size_t column = 1; column < position.column; ++column) {
     if (at >= text.size() || text[at] == '\n') {
       return base::fail(ErrorKind::usage, "line " + std::to_string(position.line) + " of " + position.file + " has " +
-                                              std::to_string(column - 1) + " characters, so its columns go to " + std::to_string(column));
+                                              std::to_string(column - 1) + " characters, so its columns go to " +
+                                              std::to_string(column));
     }
     do ++at;
     while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
@@ -64,6 +67,7 @@ Result<Hole> split_at(const std::string& text, const Position& position) {
 int complete(const Options& options) {
   auto position = parse_position(options.position);
   auto server = net::parse_url(options.proxy, "http", 80);
+  if (server) server = loopback_only(*server, "the proxy is on this machine only");
   if (!position || !server) return report(position ? server.error() : position.error());
   auto contents = base::read_file(position->file, kFileCap);
   if (!contents) return report(contents.error());
@@ -79,6 +83,8 @@ int complete(const Options& options) {
                       std::fflush(stdout);
                     }));
   if (filled || begun) fmt::print("\n");
+  std::fflush(stdout);
+  if (filled && filled->emulated) fmt::print(stderr, "*** EMULATED, NOT A TEE ***\n");
   if (filled) return 0;
   Error error = filled.error();
   if (error.what.starts_with("cannot connect to ")) {
@@ -91,10 +97,15 @@ int complete(const Options& options) {
 
 void add_complete(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* const command = app.add_subcommand("complete", "fill the hole at a position of a file and print the tokens as they are made");
+  auto* const command =
+      app.add_subcommand("complete", "fill the hole at a position of a file and print the tokens as they are made");
   command->add_option("FILE:LINE:COLUMN", options->position, "where; lines and columns are counted from 1")->required();
-  command->add_option("--proxy", options->proxy, "the proxy that \"blindbox connect\" runs")->type_name("URL")->capture_default_str();
-  command->add_option("--max-tokens", options->infill.max_tokens, "at most so many")->check(CLI::Range(1U, 4096U))->capture_default_str();
+  command->add_option("--proxy", options->proxy, "the proxy that \"blindbox connect\" runs")
+      ->type_name("URL")
+      ->capture_default_str();
+  command->add_option("--max-tokens", options->infill.max_tokens, "at most so many")
+      ->check(CLI::Range(1U, 4096U))
+      ->capture_default_str();
   command->add_flag("--line", options->infill.single_line, "stop at the end of the line");
   command->callback([options, &action] { action = [options] { return complete(*options); }; });
 }

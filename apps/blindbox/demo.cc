@@ -81,7 +81,8 @@ class Demo {
         {"good", {}}, {"debug", {"--debug"}}, {"other", {"--measurement", other_measurement}}};
     for (const auto& [name, flags] : guests) {
       fs::create_directory(folder_ / name);
-      Lines arguments = {"emulator", "--mount", folder_ / name, "--keys", folder_ / "keys", "--latency", "8", "--exit-with-parent"};
+      Lines arguments = {"emulator",  "--mount", folder_ / name,      "--keys", folder_ / "keys",
+                         "--latency", "8",       "--exit-with-parent"};
       arguments.insert(arguments.end(), flags.begin(), flags.end());
       auto guest = Child::start(arguments, folder_ / "log");
       if (!guest) return base::pass_on(guest);
@@ -89,13 +90,15 @@ class Demo {
       if (!ready) return base::pass_on(ready);
       guests_.push_back(std::move(*guest));
     }
-    fmt::print("a production guest, a debug guest, and a guest with other software; one call takes 8 ms, as on AMD's\n");
+    fmt::print(
+        "a production guest, a debug guest, and a guest with other software; one call takes 8 ms, as on AMD's\n");
     return {};
   }
 
   Result<Child> serve(const std::string& guest, std::uint16_t port, net::HostPort& at) {
     auto server = Child::start({"serve", "--model", model_, "--platform", "emulator:" + (folder_ / guest), "--listen",
-                                "127.0.0.1:" + std::to_string(port)}, folder_ / "log");
+                                "127.0.0.1:" + std::to_string(port)},
+                               folder_ / "log");
     if (!server) return server;
     auto url = server->wait_for("ready: ", kPatience);
     if (!url) return base::pass_on(url);
@@ -106,8 +109,9 @@ class Demo {
   }
 
   Result<void> write_policy() {
-    auto printer = Child::start({"serve", "--model", model_, "--platform", "emulator:" + (folder_ / "good"), "--print-policy"},
-                                folder_ / "log");
+    auto printer =
+        Child::start({"serve", "--model", model_, "--platform", "emulator:" + (folder_ / "good"), "--print-policy"},
+                     folder_ / "log");
     if (!printer) return base::pass_on(printer);
     std::string policy;
     for (auto line = printer->read_line(kPatience); line; line = printer->read_line(kPatience)) policy += *line + "\n";
@@ -120,8 +124,9 @@ class Demo {
     auto server = serve("good", 0, server_at_);
     if (!server) return base::pass_on(server);
     server_.emplace(std::move(*server));
-    auto proxy = Child::start({"connect", "https://" + server_at_.text(), "--policy", folder_ / "policy.yml", "--listen", "127.0.0.1:0"},
-                              folder_ / "log");
+    auto proxy = Child::start(
+        {"connect", "https://" + server_at_.text(), "--policy", folder_ / "policy.yml", "--listen", "127.0.0.1:0"},
+        folder_ / "log");
     if (!proxy) return base::pass_on(proxy);
     Lines verdict;
     auto url = proxy->wait_for("ready: point editors at ", kPatience, &verdict);
@@ -197,7 +202,8 @@ class Demo {
     (void)server->stop(&last);
     const auto stats = nlohmann::json::parse(last.empty() ? "" : last.back(), nullptr, false);
     if (!stats.is_object()) return base::fail(ErrorKind::internal, "the server has not told what it received");
-    return expect_no_bytes(stats.value("challenges", std::uint64_t{0}), stats.value("application_bytes", ~std::uint64_t{0}));
+    return expect_no_bytes(stats.value("challenges", std::uint64_t{0}),
+                           stats.value("application_bytes", ~std::uint64_t{0}));
   }
 
   Result<void> refuse_debug() {
@@ -234,13 +240,16 @@ class Demo {
 
 int demo(const Options& options) {
   const auto model = options.model.empty() ? embedded_model() : std::optional(options.model);
-  if (!model) return report({ErrorKind::model, "the embedded model is not where it belongs", "", "name one with --model"});
+  if (!model)
+    return report({ErrorKind::model, "the embedded model is not where it belongs", "", "name one with --model"});
   // Before anything is started, so that this is all that is said.
   if (std::error_code error; !fs::is_regular_file(*model, error)) {
     return report({ErrorKind::model, "the model is not a regular file: " + *model, error ? error.message() : "", ""});
   }
   auto hole = find_demo_hole();
-  if (!hole) return report({ErrorKind::io, "this machine has no Python library to complete a hole in", "", "apt-get install python3"});
+  if (!hole)
+    return report(
+        {ErrorKind::io, "this machine has no Python library to complete a hole in", "", "apt-get install python3"});
   auto folder = Folder::make();
   if (!folder) return report(folder.error());
   Demo demonstration(**folder, *model, std::move(*hole));
@@ -248,8 +257,9 @@ int demo(const Options& options) {
     tell_log(**folder);
     return report(done.error());
   }
-  fmt::print("\nAll of it went as it must: one completion, three refusals, no byte to a server that was refused.\n"
-             "*** EMULATED, NOT A TEE ***\n");
+  fmt::print(
+      "\nAll of it went as it must: one completion, three refusals, no byte to a server that was refused.\n"
+      "*** EMULATED, NOT A TEE ***\n");
   return 0;
 }
 
@@ -257,7 +267,8 @@ int demo(const Options& options) {
 
 void add_demo(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto* const command = app.add_subcommand("demo", "a completion through an emulated guest, and three servers that are refused");
+  auto* const command =
+      app.add_subcommand("demo", "a completion through an emulated guest, and three servers that are refused");
   command->add_option("--model", options->model, "instead of the embedded one")->type_name("FILE");
   command->callback([options, &action] { action = [options] { return demo(*options); }; });
 }

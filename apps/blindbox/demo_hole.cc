@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 struct Candidate {
   const char* file;
-  const char* line;   // the whole line as it stands in the file, from its indentation on
+  const char* line;     // the whole line as it stands in the file, from its indentation on
   const char* visible;  // how much of it stands before the hole
 };
 
@@ -54,7 +54,8 @@ std::optional<DemoHole> open_hole(const fs::path& file, const Candidate& candida
   const std::size_t end = start + line.size();
   DemoHole demo;
   demo.file = file.string();
-  demo.line = static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(start), '\n')) + 1;
+  demo.line =
+      static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(start), '\n')) + 1;
   const std::size_t context = line_start(text, start, 2);
   demo.before = text.substr(context, hole - context);
   demo.original = text.substr(hole, end - hole);

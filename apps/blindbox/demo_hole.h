@@ -10,10 +10,10 @@ namespace blindbox::apps {
 
 struct DemoHole {
   std::string file;
-  std::size_t line = 0;   // from 1
-  std::string before;     // the two lines above and the line up to the hole
-  std::string original;   // what stood in the hole
-  std::string after;      // the line below
+  std::size_t line = 0;  // from 1
+  std::string before;    // the two lines above and the line up to the hole
+  std::string original;  // what stood in the hole
+  std::string after;     // the line below
   Hole hole;
 };
 

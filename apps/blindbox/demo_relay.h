@@ -12,7 +12,8 @@ namespace blindbox::apps {
 
 class DemoRelay {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<DemoRelay>> start(const net::HostPort& listen, const net::HostPort& server);
+  [[nodiscard]] static Result<std::unique_ptr<DemoRelay>> start(const net::HostPort& listen,
+                                                                const net::HostPort& server);
   DemoRelay(const DemoRelay&) = delete;
   DemoRelay& operator=(const DemoRelay&) = delete;
   ~DemoRelay();

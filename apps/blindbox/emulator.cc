@@ -35,7 +35,9 @@ Result<void> read_hex(const std::string& name, const std::string& hex, ByteArray
 Result<emulator::Guest> guest_of(const Options& options) {
   using evidence::sev_snp::Product;
   emulator::Guest guest;
-  guest.product = options.product == "turin" ? Product::turin : options.product == "genoa" ? Product::genoa : Product::milan;
+  guest.product = options.product == "turin"   ? Product::turin
+                  : options.product == "genoa" ? Product::genoa
+                                               : Product::milan;
   guest.version = options.version;
   if (options.debug) guest.policy |= evidence::sev_snp::kPolicyDebug;
   if (!options.measurement.empty()) {
@@ -73,14 +75,20 @@ void add_emulator(CLI::App& app, Action& action) {
   auto* const command = app.add_subcommand(
       "emulator", "mount a software security processor that looks like a guest's device. NOT A TEE: for development");
   command->add_option("--mount", options->folder, "an empty folder; \"serve --platform emulator:DIR\" finds it there")
-      ->type_name("DIR")->required();
-  command->add_option("--keys", options->keys, "keep the keys there, so that policies stay valid; else fresh ones")->type_name("DIR");
-  command->add_option("--product", options->product)->check(CLI::IsMember({"milan", "genoa", "turin"}))->capture_default_str();
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--keys", options->keys, "keep the keys there, so that policies stay valid; else fresh ones")
+      ->type_name("DIR");
+  command->add_option("--product", options->product)
+      ->check(CLI::IsMember({"milan", "genoa", "turin"}))
+      ->capture_default_str();
   command->add_option("--report-version", options->version)->check(CLI::IsMember({2, 3, 5}))->capture_default_str();
   command->add_option("--measurement", options->measurement, "the launch digest to report")->type_name("HEX");
   command->add_option("--host-data", options->host_data, "the HOST_DATA to report")->type_name("HEX");
   command->add_flag("--debug", options->debug, "a guest whose host may read its memory: every client must refuse it");
-  command->add_option("--latency", options->latency_ms, "milliseconds that a call takes; a real processor needs about 8")->capture_default_str();
+  command
+      ->add_option("--latency", options->latency_ms, "milliseconds that a call takes; a real processor needs about 8")
+      ->capture_default_str();
   command->add_flag("--exit-with-parent", options->exit_with_parent, "end when the starting process ends");
   command->callback([options, &action] { action = [options] { return emulate(*options); }; });
 }

@@ -7,6 +7,7 @@
 
 #include "blindbox/http/client.h"
 #include "blindbox/http/event_stream.h"
+#include "blindbox/proxy/proxy.h"
 
 namespace blindbox::apps {
 namespace {
@@ -15,20 +16,20 @@ using nlohmann::json;
 using std::chrono::steady_clock;
 
 std::string request_body(const Hole& hole, const InfillOptions& options) {
-  json body = {{"input_prefix", hole.prefix}, {"input_suffix", hole.suffix}, {"n_predict", options.max_tokens},
-               {"temperature", 0}, {"stream", true}};
+  json body = {{"input_prefix", hole.prefix},
+               {"input_suffix", hole.suffix},
+               {"n_predict", options.max_tokens},
+               {"temperature", 0},
+               {"stream", true}};
   if (options.single_line) body["stop"] = {"\n"};
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 // The proxy's, the gateway's and the engine's words for what went wrong; any other is a failure on the way.
 constexpr std::array kErrorTypes = {
-    std::pair{"attestation_refused", ErrorKind::refused},
-    std::pair{"evidence_malformed", ErrorKind::malformed},
-    std::pair{"not_a_blindbox", ErrorKind::protocol},
-    std::pair{"no_evidence", ErrorKind::platform},
-    std::pair{"invalid_request_error", ErrorKind::malformed},
-    std::pair{"exceed_context_size_error", ErrorKind::limit},
+    std::pair{"attestation_refused", ErrorKind::refused},     std::pair{"evidence_malformed", ErrorKind::malformed},
+    std::pair{"not_a_blindbox", ErrorKind::protocol},         std::pair{"no_evidence", ErrorKind::platform},
+    std::pair{"invalid_request_error", ErrorKind::malformed}, std::pair{"exceed_context_size_error", ErrorKind::limit},
     std::pair{"not_supported_error", ErrorKind::model},
 };
 
@@ -37,9 +38,11 @@ Error error_of(const json& error, unsigned status) {
   const auto type = error.is_object() && error.contains("type") ? error["type"] : json();
   const auto message = error.is_object() && error.contains("message") ? error["message"] : json();
   if (!type.is_string() || !message.is_string()) {
-    return {ErrorKind::protocol, "the server answered with status " + std::to_string(status), "it is no llama.cpp's answer", ""};
+    return {ErrorKind::protocol, "the server answered with status " + std::to_string(status),
+            "it is no llama.cpp's answer", ""};
   }
-  const auto known = std::find_if(kErrorTypes.begin(), kErrorTypes.end(), [&](const auto& row) { return type == row.first; });
+  const auto known =
+      std::find_if(kErrorTypes.begin(), kErrorTypes.end(), [&](const auto& row) { return type == row.first; });
   return {known == kErrorTypes.end() ? ErrorKind::network : known->second, message, type, ""};
 }
 
@@ -70,7 +73,8 @@ struct Progress {
 
 }  // namespace
 
-net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, const InfillOptions& options, OnText on_text) {
+net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, const InfillOptions& options,
+                                 OnText on_text) {
   http::Exchange request{"POST", "/infill", {{"Content-Type", "application/json"}}, request_body(hole, options)};
   Progress progress;
   http::EventStream events;
@@ -90,6 +94,8 @@ net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, 
     progress.error = error_of(body.is_object() && body.contains("error") ? body["error"] : json(), answer->status);
   }
   if (progress.error) co_return tl::unexpected<Error>(*progress.error);
+  const auto verdict = http::find_field(answer->fields, proxy::kVerdictField);
+  progress.filled.emulated = verdict && verdict->find("EMULATED") != std::string_view::npos;
   if (!progress.complete) co_return base::fail(ErrorKind::network, "the completion was cut off");
   co_return std::move(progress.filled);
 }

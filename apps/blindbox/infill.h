@@ -24,10 +24,12 @@ struct Filled {
   unsigned tokens = 0;
   std::chrono::microseconds first_token{0};  // from sending the request
   double tokens_per_second = 0;              // as the engine measured it
+  bool emulated = false;                     // the proxy says that there is no TEE behind it
 };
 
 using OnText = std::function<void(std::string_view)>;
 
-net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, const InfillOptions& options, OnText on_text);
+net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, const InfillOptions& options,
+                                 OnText on_text);
 
 }  // namespace blindbox::apps

@@ -26,8 +26,9 @@ int main(int argc, char** argv) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S%z %l %v");
 
   CLI::App app("private code completion from an attested enclave", "blindbox");
-  app.footer("Exit status: 0 success, 2 usage, 3 malformed, 4 refused, 5 network, 6 protocol, 7 policy, 8 model,\n"
-             "9 platform, 10 io, 11 limit, 12 cancelled, 1 a fault of blindbox itself. The manual is blindbox(1).");
+  app.footer(
+      "Exit status: 0 success, 2 usage, 3 malformed, 4 refused, 5 network, 6 protocol, 7 policy, 8 model,\n"
+      "9 platform, 10 io, 11 limit, 12 cancelled, 1 a fault of blindbox itself. The manual is blindbox(1).");
   // None is told below: CLI11 would say so of a misspelt one too, without naming it.
   app.require_subcommand(0, 1);
   bool verbose = false;

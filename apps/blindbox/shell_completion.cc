@@ -23,20 +23,22 @@ int print_bash(const CLI::App& app) {
     commands += " " + sub->get_name();
     cases += fmt::format("    {}) words=\"{}\" ;;\n", sub->get_name(), option_names(*sub).substr(1));
   }
-  fmt::print("# bash completion for blindbox; load it with: source <(blindbox shell-completion)\n"
-             "_blindbox() {{\n  local word=${{COMP_WORDS[COMP_CWORD]}} words\n  case ${{COMP_WORDS[1]}} in\n{}"
-             "    *) words=\"{}\" ;;\n  esac\n  [ \"$COMP_CWORD\" -gt 1 ] || words=\"{}{}\"\n"
-             "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-             "  [ ${{#COMPREPLY[@]}} -gt 0 ] || mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n}}\n"
-             "complete -o filenames -F _blindbox blindbox\n",
-             cases, option_names(app).substr(1), commands.substr(1), option_names(app));
+  fmt::print(
+      "# bash completion for blindbox; load it with: source <(blindbox shell-completion)\n"
+      "_blindbox() {{\n  local word=${{COMP_WORDS[COMP_CWORD]}} words\n  case ${{COMP_WORDS[1]}} in\n{}"
+      "    *) words=\"{}\" ;;\n  esac\n  [ \"$COMP_CWORD\" -gt 1 ] || words=\"{}{}\"\n"
+      "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+      "  [ ${{#COMPREPLY[@]}} -gt 0 ] || mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n}}\n"
+      "complete -o filenames -F _blindbox blindbox\n",
+      cases, option_names(app).substr(1), commands.substr(1), option_names(app));
   return 0;
 }
 
 }  // namespace
 
 void add_shell_completion(CLI::App& app, Action& action) {
-  app.add_subcommand("shell-completion", "print a completion script for bash; load it with: source <(blindbox shell-completion)")
+  app.add_subcommand("shell-completion",
+                     "print a completion script for bash; load it with: source <(blindbox shell-completion)")
       ->callback([&app, &action] { action = [&app] { return print_bash(app); }; });
 }
 

@@ -25,8 +25,8 @@ Result<policy::Policy> policy_of(const Options& options) {
   if (options.policy) return load_policy(*options.policy);
   fmt::print(stderr, "blindbox: no expected software was given: without --policy nothing can be accepted\n");
   policy::Policy every_product;
-  for (const auto product : {evidence::sev_snp::Product::milan, evidence::sev_snp::Product::genoa,
-                             evidence::sev_snp::Product::turin}) {
+  for (const auto product :
+       {evidence::sev_snp::Product::milan, evidence::sev_snp::Product::genoa, evidence::sev_snp::Product::turin}) {
     every_product.sev_snp.products[product] = {};
   }
   return every_product;
@@ -59,8 +59,9 @@ void add_verify(CLI::App& app, Action& action) {
       "verify", "ask a server for evidence and print the verdict, check by check; nothing else is sent");
   command->add_option("URL", options->url, "the server, https://host:port")->required();
   // An empty name is a name: a script's unset variable must not become "no policy was given".
-  command->add_option_function<std::string>("--policy", [options](const std::string& file) { options->policy = file; },
-                                            "what to accept (policy.yml)")
+  command
+      ->add_option_function<std::string>(
+          "--policy", [options](const std::string& file) { options->policy = file; }, "what to accept (policy.yml)")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "print the verdict as one JSON object");
   command->callback([options, &action] { action = [options] { return verify(*options); }; });

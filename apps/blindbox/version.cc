@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
+#include <nlohmann/json.hpp>
 
 #include <boost/version.hpp>
 
@@ -24,9 +24,11 @@ int print_version() {
              "g++",
 #endif
              __VERSION__);
-  fmt::print("  openssl   {} (built with {})\n", OpenSSL_version(OPENSSL_FULL_VERSION_STRING), OPENSSL_FULL_VERSION_STR);
+  fmt::print("  openssl   {} (built with {})\n", OpenSSL_version(OPENSSL_FULL_VERSION_STRING),
+             OPENSSL_FULL_VERSION_STR);
   fmt::print("  boost     {}.{}.{}\n", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
-  fmt::print("  json      {}.{}.{}\n", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
+  fmt::print("  json      {}.{}.{}\n", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+             NLOHMANN_JSON_VERSION_PATCH);
   fmt::print("  engine    {}\n", kEngine);
   fmt::print("  protocol  attested channel, version 1; service manifest blindbox/manifest/v1\n");
   return 0;
@@ -35,7 +37,9 @@ int print_version() {
 }  // namespace
 
 void add_version(CLI::App& app, Action& action) {
-  app.add_subcommand("version", "print the version and what it was built with")->callback([&action] { action = print_version; });
+  app.add_subcommand("version", "print the version and what it was built with")->callback([&action] {
+    action = print_version;
+  });
 }
 
 }  // namespace blindbox::apps

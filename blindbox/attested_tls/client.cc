@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/attested_tls/client.h"
 
+#include <time.h>
+
 #include <boost/asio/steady_timer.hpp>
 
 #include "blindbox/attested_tls/challenge.h"
@@ -14,6 +16,13 @@ using std::chrono::steady_clock;
 
 std::chrono::microseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start);
+}
+
+// Goes on while the machine sleeps, where the steady clock stands still: a verdict ages in the lid-closed hours too.
+std::chrono::nanoseconds boot_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
 Nonce fresh_nonce() {
@@ -101,12 +110,9 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
 
 AttestedConnection::AttestedConnection(std::unique_ptr<net::TlsStream> stream,
                                        std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict)
-    : stream_(std::move(stream)),
-      reader_(std::move(reader)),
-      verdict_(std::move(verdict)),
-      judged_(steady_clock::now()) {}
+    : stream_(std::move(stream)), reader_(std::move(reader)), verdict_(std::move(verdict)), judged_(boot_time()) {}
 
-steady_clock::duration AttestedConnection::verdict_age() const { return steady_clock::now() - judged_; }
+std::chrono::nanoseconds AttestedConnection::verdict_age() const { return boot_time() - judged_; }
 
 net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& policy, base::Time now,
                                                          const ClientLimits& limits) {
@@ -114,7 +120,7 @@ net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& p
   auto judgement = co_await challenge_and_judge(*stream_, *reader_, policy, now, limits.evidence, timings);
   if (judgement.verdict && judgement.verdict->accepted()) {
     verdict_ = std::move(*judgement.verdict);
-    judged_ = steady_clock::now();
+    judged_ = boot_time();
     co_return Result<void>{};
   }
   stream_->close();

@@ -36,7 +36,7 @@ class AttestedConnection {
   [[nodiscard]] net::TlsStream& stream() { return *stream_; }
   [[nodiscard]] http::ResponseReader& responses() { return *reader_; }
   [[nodiscard]] const verifier::Verdict& verdict() const { return verdict_; }
-  [[nodiscard]] std::chrono::steady_clock::duration verdict_age() const;
+  [[nodiscard]] std::chrono::nanoseconds verdict_age() const;
 
   // A new challenge on the same session, between two requests. On any failure the connection is closed; the error
   // names the check.
@@ -49,7 +49,7 @@ class AttestedConnection {
   std::unique_ptr<net::TlsStream> stream_;
   std::unique_ptr<http::ResponseReader> reader_;
   verifier::Verdict verdict_;
-  std::chrono::steady_clock::time_point judged_;
+  std::chrono::nanoseconds judged_;
 };
 
 struct ConnectOutcome {

@@ -22,7 +22,9 @@ using net::TlsStream;
 bool is_challenge(const RequestHead& head) { return head.method == "POST" && head.target == kAttestationPath; }
 
 // What a load balancer may ask before any evidence: it holds no content and reaches nobody's data.
-bool is_health_probe(const RequestHead& head) { return head.method == "GET" && head.target == "/health"; }
+bool is_health_probe(const RequestHead& head) {
+  return head.method == "GET" && head.target == "/health" && head.framing.kind == http::Framing::Kind::none;
+}
 
 Task<bool> refuse(net::Stream& stream, std::string_view target, unsigned status, std::string_view type,
                   const Error& error) {
@@ -125,6 +127,7 @@ class ClientSession {
 
   Task<bool> forward(RequestHead& head) {
     ++state_->stats.requests;
+    head.fields = http::end_to_end(head.fields);  // before ours is added: a client's Connection must not name it away
     std::erase_if(head.fields, [](const auto& field) { return http::equal_names(field.first, kConnectionField); });
     head.fields.emplace_back(std::string(kConnectionField), connection_name_);
     auto socket = co_await state_->application();

@@ -17,7 +17,10 @@ Relayed ended(Relayed::End end, Error error = {}) { return {end, false, false, f
 
 // The request's body. A failing upstream is no end yet: it may have answered before it closed.
 net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
-                             net::Stream& upstream) {
+                             net::Stream& upstream, net::Duration limit) {
+  net::Deadline upload(client_stream.executor(), [&client_stream] { client_stream.close(); });
+  upload.limit(limit);
+  upload.start();
   const std::string text = write_head(head);
   if (auto put = co_await upstream.write(view(text)); !put) {
     co_return ended(Relayed::End::upstream_failed, put.error());
@@ -45,7 +48,7 @@ net::Task<void> break_off(net::Stream& client, const ResponseHead& head, const E
 }
 
 net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client, ResponseReader& upstream,
-                                const RelayLimits& limits, const net::Deadline& overall) {
+                                const RelayLimits& limits, const net::Deadline& overall, const Fields* added) {
   const auto failure = [&](const Error& error) {
     if (!overall.expired()) return error;
     return Error{ErrorKind::network, "the answer took longer than " + std::to_string(limits.total.count()) + " ms", "",
@@ -59,6 +62,7 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
   Relayed result;
   result.upstream_reusable = head.keep_alive;
   head.fields = end_to_end(head.fields);
+  if (added != nullptr) head.fields.insert(head.fields.end(), added->begin(), added->end());
   // An answer to HEAD, 204 or 304 has no body, whatever its fields say.
   if (upstream.complete() && head.framing.kind == Framing::Kind::chunked) head.framing.kind = Framing::Kind::none;
   const bool until_close = request.http_1_0 && head.framing.kind == Framing::Kind::chunked;
@@ -96,7 +100,8 @@ net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Ki
 }
 
 net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
-                         ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits) {
+                         ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits,
+                         const Fields* added) {
   using net::asio::experimental::awaitable_operators::operator||;
   client_stream.set_write_deadline(limits.stall);
   upstream_stream.set_write_deadline(limits.stall);
@@ -108,13 +113,16 @@ net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::St
   net::Deadline overall(upstream_stream.executor(), [&upstream_stream] { upstream_stream.close(); });
   overall.limit(limits.total);
   overall.start();
-  if (auto done = co_await send_request(onward, client, client_stream, upstream_stream)) co_return std::move(*done);
-  auto outcome = co_await (relay_answer(head, client_stream, upstream, limits, overall) || client.wait_for_end());
+  if (auto done = co_await send_request(onward, client, client_stream, upstream_stream, limits.upload))
+    co_return std::move(*done);
+  auto outcome =
+      co_await (relay_answer(head, client_stream, upstream, limits, overall, added) || client.wait_for_end());
   if (outcome.index() == 1)
     co_return ended(Relayed::End::client_gone, {ErrorKind::cancelled, "the client went away", "", ""});
   auto result = std::move(std::get<0>(outcome));
   result.client_reusable = result.client_reusable && client.complete();
-  result.upstream_reusable = result.upstream_reusable && upstream.complete();
+  result.upstream_reusable = result.upstream_reusable && upstream.complete() &&
+                             upstream.bytes_received() == upstream.bytes_consumed();  // nothing that nobody asked for
   co_return result;
 }
 

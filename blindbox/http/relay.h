@@ -12,6 +12,7 @@ struct RelayLimits {
   net::Duration first_byte = std::chrono::minutes(10);  // from the end of the request to the answer's head
   net::Duration stall = std::chrono::minutes(2);        // between two reads of the answer, or for one write
   net::Duration total{0};                               // of the whole exchange; zero: no limit
+  net::Duration upload = std::chrono::minutes(2);       // of the request's body, however steadily it trickles
 };
 
 struct Relayed {
@@ -29,9 +30,10 @@ struct Relayed {
 
 // head has been read off client; the caller has made its fields what the upstream is to see. An answer of event stream
 // that breaks off ends with an error event, so that no client takes it for complete. Both sides keep their connections
-// independently of each other, and each hop states its own Host where the request has none.
+// independently of each other, added goes into the head of the answer where it is given, and each hop states its own Host where the request has none.
 net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
-                         ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits);
+                         ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits,
+                         const Fields* added = nullptr);
 
 // A piece of a body in its framing.
 net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind);

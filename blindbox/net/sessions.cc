@@ -25,6 +25,7 @@ struct Sessions::State {
     [[nodiscard]] bool draining() const override { return draining_; }
     Stream* stream_ = nullptr;
     bool busy_ = false;
+    bool given_way_ = false;
     const bool& draining_;
   };
 
@@ -65,9 +66,20 @@ struct Sessions::State {
         co_await pause.async_wait(kAwait);
         continue;
       }
-      if (self->sessions.size() >= self->limit) continue;
+      if (self->sessions.size() >= self->limit && !self->close_idle()) continue;
       asio::co_spawn(acceptor.get_executor(), run_one(self, std::move(socket)), asio::detached);
     }
+  }
+
+  // Whoever has been open longest without a request gives way: idle connections must not lock others out.
+  bool close_idle() {
+    for (One& one : sessions) {
+      if (one.stream_ == nullptr || one.busy_ || one.given_way_) continue;
+      one.given_way_ = true;
+      one.stream_->close();
+      return true;
+    }
+    return false;
   }
 
   void close(bool busy_too) {

@@ -27,7 +27,7 @@ using RunSession = std::function<Task<void>(Socket, Session&)>;
 
 class Sessions {
  public:
-  // Connections beyond limit are closed at once.
+  // A connection beyond limit takes the place of the oldest idle one; where all are busy it is closed at once.
   Sessions(Acceptor acceptor, std::size_t limit, RunSession run);
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;

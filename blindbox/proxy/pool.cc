@@ -38,6 +38,7 @@ Task<Result<Connection>> Pool::take() {
     // Refused evidence is an answer; a connection that broke meanwhile is not.
     if (attested.error().kind == ErrorKind::refused) {
       idle_.clear();
+      if (on_attempt_) on_attempt_({std::nullopt, tl::unexpected<Error>(attested.error()), {}});
       co_return base::pass_on(attested);
     }
   }

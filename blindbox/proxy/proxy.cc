@@ -94,11 +94,14 @@ class EditorSession {
 
   Task<bool> relay_over(const RequestHead& head, proxy::Connection connection) {
     net::TlsStream& upstream = connection->stream();
+    const bool emulated = connection->verdict().emulated();
+    http::Fields added;
+    added.emplace_back(kVerdictField, emulated ? "accepted; EMULATED, NOT A TEE" : "accepted");
     // No answer outlasts its verdict.
     http::RelayLimits limits = state_->limits.relay;
     const auto age = std::chrono::duration_cast<net::Duration>(connection->verdict_age());
     limits.total = std::max(state_->pool->options().verdict_lifetime - age, net::Duration(1));
-    auto relayed = co_await http::relay(head, reader_, stream_, connection->responses(), upstream, limits);
+    auto relayed = co_await http::relay(head, reader_, stream_, connection->responses(), upstream, limits, &added);
     if (relayed.end == Relayed::End::answered) {
       if (relayed.upstream_reusable) state_->pool->give_back(std::move(connection));
       state_->pool->warm();

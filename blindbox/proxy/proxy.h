@@ -12,6 +12,9 @@ namespace internal {
 struct State;
 }
 
+// The field by which every answer says what it came through: "accepted", or "accepted; EMULATED, NOT A TEE".
+inline constexpr std::string_view kVerdictField = "Blindbox-Verdict";
+
 struct Limits {
   std::size_t connections = 256;
   http::RelayLimits relay;

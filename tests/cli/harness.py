@@ -127,6 +127,13 @@ def resident_kib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
 
 
+def environment_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # ended meanwhile, or not ours to look into
+        return b""
+
+
 def gone(pid):
     """Waits until a process that is no child of ours has ended."""
     try:
@@ -142,6 +149,17 @@ def gone(pid):
 def mounts_below(folder):
     return [line.split()[1] for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()
             if line.split()[1].startswith(str(folder))]
+
+
+def wait_for_mounts(condition):
+    """Until condition() holds, which the kernel's notice of every mount and unmount has looked at."""
+    with open("/proc/self/mounts", "rb") as mounts:
+        changes = select.poll()
+        changes.register(mounts, select.POLLPRI)
+        due = time.monotonic() + PATIENCE
+        while not condition():
+            if not changes.poll(max(0, due - time.monotonic()) * 1000):
+                raise AssertionError("the mounts did not change")
 
 
 class Server(typing.NamedTuple):
@@ -187,6 +205,14 @@ class Stage:
         """What blindbox has left in its temporary folder."""
         return sorted(path.name for path in self.temporary.iterdir())
 
+    def strays(self):
+        """Processes of this stage that nobody waits for any more: children of children that outlived them."""
+        known = {process.pid for process in self._processes if process.running()}
+        known |= {pid for process in self._processes if process.running() for pid in process.children()}
+        mark = f"TMPDIR={self.temporary}".encode()
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                if pid not in known and mark in environment_of(pid).split(b"\0")]
+
     def emulator(self, name="guest", *options):
         """Mounts an emulated guest; the process. All of one run share their root."""
         (self.folder / name).mkdir()
@@ -228,7 +254,7 @@ class StageTest(unittest.TestCase):
         for text in texts:
             self.assertIn(text, ran.err)
         if code:
-            self.assertTrue(ran.err.splitlines()[-1].startswith(("blindbox: error: ", "blindbox: hint: ", "  ")), ran.err)
+            self.assertRegex(ran.err.splitlines()[-1], r"\A(blindbox: error: |blindbox: hint: |  )")
         if out is not None:
             self.assertEqual(ran.out, out)
 

@@ -33,7 +33,8 @@ class Strangers(harness.StageTest):
         """Both who ask are told, with nothing on standard output."""
         stranger = self.stranger(serve)
         self.expect(self.stage.run("verify", stranger.url, "--policy", self.policy), code, *texts)
-        self.expect(self.stage.run("connect", stranger.url, "--policy", self.policy, "--listen", "127.0.0.1:0"), code, *texts)
+        connected = self.stage.run("connect", stranger.url, "--policy", self.policy, "--listen", "127.0.0.1:0")
+        self.expect(connected, code, *texts)
         return stranger.received
 
     def refused_over_tls(self, serve, code, *texts):
@@ -79,7 +80,8 @@ class Strangers(harness.StageTest):
         self.refused_over_tls(strangers.hangs_up, 5, "reading from the connection failed")
 
     def test_a_server_without_a_device(self):
-        self.refused_over_tls(answers(message("503 Service Unavailable")), 9, "the server has no evidence", "the server's log says more")
+        self.refused_over_tls(answers(message("503 Service Unavailable")), 9, "the server has no evidence",
+                              "the server's log says more")
 
     def test_evidence_that_is_none(self):
         def with_body(body):

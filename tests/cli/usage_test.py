@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the command line says about itself, and to those who mistype it."""
 
-import pathlib
+import os
 import subprocess
 import unittest
 
@@ -79,11 +79,12 @@ class Mistakes(harness.StageTest):
 
     def test_bad_urls(self):
         for url in ["", "localhost:8443", "http://localhost:8443", "https://", "https://:8443", "https://local host:1",
-                    "https://localhost:0x1", "https://localhost:65536", "https://localhost:-1", "https://localhost:1/path",
-                    "https://user@localhost:1", "https://::1:8443", "https://[::1:8443", "ftp://localhost:1"]:
+                    "https://localhost:0x1", "https://localhost:65536", "https://localhost:-1",
+                    "https://localhost:1/path", "https://user@localhost:1", "https://::1:8443", "https://[::1:8443",
+                    "ftp://localhost:1"]:
             for arguments in [["verify", url], ["connect", url, "--policy", "p"]]:
                 with self.subTest(arguments):
-                    self.expect(self.stage.run(*arguments), 2, "blindbox: error: ", "https://" if "://" not in url else "")
+                    self.expect(self.stage.run(*arguments), 2, "blindbox: error: ")
 
     def test_the_proxy_listens_on_loopback_only(self):
         for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1.example.com:0"]:
@@ -110,7 +111,7 @@ class Platforms(harness.StageTest):
     def serve(self, platform):
         return self.stage.run("serve", "--model", "m", "--listen", "127.0.0.1:0", "--platform", platform)
 
-    @unittest.skipIf(any(pathlib.Path(path).exists() for path in ["/dev/sev-guest", "/dev/sev", "/sys/kernel/config/tsm"]),
+    @unittest.skipIf(any(map(os.path.exists, ["/dev/sev-guest", "/dev/sev", "/sys/kernel/config/tsm"])),
                      "this machine is a confidential guest")
     def test_no_tee(self):
         self.expect(self.serve("auto"), 9, "this is no confidential guest", "/sys/kernel/config/tsm/report",

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""blindbox verify, and connect's first look: what is accepted, and which check refuses what."""
+
+import json
+import re
+
+import harness
+
+BANNER = "EMULATED, NOT A TEE"
+JSON_MEMBERS = ["checks", "emulated", "judged_at", "stage", "verdict"]
+CHECK_MEMBERS = ["actual", "expected", "id", "outcome", "reference", "stage"]
+
+
+class VerifyTest(harness.StageTest):
+    def verify(self, server, policy, *options):
+        return self.stage.run("verify", server.url, "--policy", policy, *options)
+
+    def failed(self, server, policy):
+        """The checks that failed, from --json."""
+        ran = self.verify(server, policy, "--json")
+        self.assertEqual(ran.code, 4, ran)
+        verdict = json.loads(ran.out)
+        self.assertEqual(sorted(verdict), JSON_MEMBERS)
+        self.assertEqual(verdict["verdict"], "refused")
+        return [check["id"] for check in verdict["checks"] if check["outcome"] == "failed"]
+
+    def expect_refusal(self, server, policy, *checks):
+        """By exactly these checks, which both commands name; and no byte of an editor's would have left."""
+        self.assertEqual(self.failed(server, policy), list(checks))
+        ran = self.verify(server, policy)
+        self.expect(ran, 4, "blindbox: error: ", *checks, out=None)
+        self.assertIn(f"127.0.0.1:{server.port}: refused\n", ran.out)
+        for check in checks:
+            self.assertRegex(ran.out, rf"(?m)^{check} .* FAILED$")
+        connected = self.stage.run("connect", server.url, "--policy", policy, "--listen", "127.0.0.1:0")
+        self.expect(connected, 4, *checks, out=None)
+        self.assertNotIn("ready:", connected.out)
+
+
+class OneGuest(VerifyTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stage.emulator()
+        cls.policy = cls.stage.policy()
+        cls.server = cls.stage.serve()
+
+    def changed(self, pattern, replacement):
+        """The server's own policy with one difference."""
+        text = self.policy.read_text()
+        changed = re.sub(pattern, replacement, text, count=1)
+        self.assertNotEqual(changed, text)
+        return self.stage.write("changed.yml", changed)
+
+    def test_accepted(self):
+        ran = self.verify(self.server, self.policy)
+        self.assertEqual((ran.code, ran.err), (0, ""), ran)
+        lines = ran.out.splitlines()
+        self.assertIn(BANNER, lines[0])
+        self.assertIn(BANNER, lines[-3])
+        self.assertEqual(lines[1].split(), ["check", "expected", "found", "outcome"])
+        for row in lines[2:-4]:
+            self.assertRegex(row, r"^[a-z_0-9.]+  .* (passed|not requested)$")
+        self.assertRegex(lines[-4], r"^verdict: accepted at \S+Z, stage appraise: \d+ passed, 0 failed, \d+ not ")
+        self.assertEqual(lines[-1], f"127.0.0.1:{self.server.port}: accepted")
+
+    def test_accepted_as_json(self):
+        ran = self.verify(self.server, self.policy, "--json")
+        self.assertEqual((ran.code, ran.err), (0, ""), ran)
+        verdict = json.loads(ran.out)
+        self.assertEqual(sorted(verdict), JSON_MEMBERS)
+        self.assertEqual((verdict["verdict"], verdict["stage"], verdict["emulated"]), ("accepted", "appraise", True))
+        for check in verdict["checks"]:
+            self.assertEqual(sorted(check), CHECK_MEMBERS)
+            self.assertIn(check["outcome"], ["passed", "not_requested"])
+        # Each of the table in docs/checks.md is there, in its order.
+        documented = re.findall(r"(?m)^\| `([a-z_0-9.]+)`", (harness.ROOT / "docs/checks.md").read_text())
+        self.assertEqual([check["id"] for check in verdict["checks"]], documented)
+
+    def test_without_a_policy(self):
+        ran = self.stage.run("verify", self.server.url)
+        self.expect(ran, 4, "without --policy nothing can be accepted", "sev_snp.root", out=None)
+        self.assertIn("refused", ran.out)
+        self.assertEqual(json.loads(self.stage.run("verify", self.server.url, "--json").out)["verdict"], "refused")
+
+    def test_each_expectation_refuses(self):
+        for what, pattern, replacement, check in [
+                ("other software", r'(measurements:\n    - ")..', r"\g<1>00", "sev_snp.measurement"),
+                ("no software", r'measurements:\n    - ".*"', "measurements: []", "sev_snp.measurement"),
+                ("other host data", r'(host_data:\n    - ")..', r"\g<1>ff", "sev_snp.host_data"),
+                ("another chip", r"  vmpl: 0", '  chip_ids: ["%s"]\n  vmpl: 0' % ("ab" * 64),
+                 "sev_snp.chip_id.allowed"),
+                ("another level", r"vmpl: 0", "vmpl: 1", "sev_snp.vmpl"),
+                ("no hyper-threads", r"(require_smt_disabled:) false", r"\1 true", "sev_snp.policy.smt_disabled"),
+                ("one socket", r"(require_single_socket:) false", r"\1 true", "sev_snp.policy.single_socket"),
+                ("revocation lists", r"require_crl: false", "require_crl: true", "sev_snp.crl"),
+                ("no emulator", r"unsafe:(.*\n)*", "", "sev_snp.root"),
+                ("another emulator", r'(trust_emulator: ")..', r"\g<1>00", "sev_snp.root"),
+                ("another model", r'(model_sha256:\n    - ")..', r"\g<1>00", "manifest.model_sha256"),
+                ("another version", r'(software_versions:\n    - ").*"', r'\g<1>99.0.0"', "manifest.software"),
+                ("more isolation", r'(isolation_postures:\n    - ").*"', r'\g<1>full"', "manifest.isolation"),
+        ]:
+            with self.subTest(what):
+                self.expect_refusal(self.server, self.changed(pattern, replacement), check)
+
+    def test_newer_firmware(self):
+        self.expect_refusal(self.server, self.changed(r"microcode: \d+", "microcode: 255"), "sev_snp.tcb.minimum",
+                            "sev_snp.tcb.launch")
+
+    def test_all_problems_at_once(self):
+        policy = self.changed(r'(measurements:\n    - ")..', r"\g<1>00").read_text().replace("vmpl: 0", "vmpl: 3")
+        policy = self.stage.write("both.yml", re.sub(r'(model_sha256:\n    - ")..', r"\g<1>00", policy))
+        self.expect_refusal(self.server, policy, "sev_snp.vmpl", "sev_snp.measurement", "manifest.model_sha256")
+
+    def test_zz_nothing_else_was_sent(self):
+        """The last: every client above has sent challenges and nothing more."""
+        code, lines = self.server.process.stop()
+        self.assertEqual(code, 0)
+        counted = harness.counters(lines)
+        self.assertEqual((counted["application_bytes"], counted["requests"]), (0, 0))
+        self.assertGreater(counted["challenges"], 0)
+
+
+class OtherGuests(VerifyTest):
+    def test_every_processor_and_report(self):
+        for product, version in [("milan", "2"), ("genoa", "3"), ("turin", "5")]:
+            with self.subTest(product):
+                emulator = self.stage.emulator(product, "--product", product, "--report-version", version,
+                                               "--measurement", "cd" * 48, "--host-data", "ef" * 32)
+                policy = self.stage.policy(product)
+                self.assertIn("cd" * 48, policy.read_text())
+                self.assertIn("ef" * 32, policy.read_text())
+                server = self.stage.serve(product)
+                self.assertEqual(self.verify(server, policy).code, 0)
+                self.assertEqual(server.process.stop()[0], 0)
+                self.assertEqual(emulator.stop()[0], 0)
+
+    def test_a_debug_guest(self):
+        """No policy accepts it, the one made for it included."""
+        self.stage.emulator("debug", "--debug")
+        self.expect_refusal(self.stage.serve("debug"), self.stage.policy("debug"), "sev_snp.policy.debug_disabled")
+
+
+if __name__ == "__main__":
+    harness.main()

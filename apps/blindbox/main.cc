@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // blindbox: one binary for both sides. See blindbox(1).
+#include <fcntl.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cctype>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "command.h"
 
@@ -17,10 +21,26 @@ blindbox::Error usage(std::string what) {
   return {blindbox::ErrorKind::usage, std::move(what), "", "see \"blindbox --help\" and \"blindbox COMMAND --help\""};
 }
 
+// Where a standard stream is closed, the next descriptor takes its number, and messages would go into a connection.
+void open_standard_streams() {
+  int opened = 0;
+  while (opened >= 0 && opened <= 2) opened = ::open("/dev/null", O_RDWR);
+  if (opened > 2) ::close(opened);
+}
+
+// A verdict or a policy that a full disk cut off must not look like a success.
+int finish(int status) {
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written || status != 0) return status;
+  return blindbox::apps::report(
+      {blindbox::ErrorKind::io, std::string("cannot write to standard output: ") + std::strerror(errno), "", ""});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace blindbox;
+  open_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_default_logger(spdlog::stderr_color_mt("blindbox"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S%z %l %v");
@@ -43,15 +63,16 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    if (error.get_exit_code() == 0) return finish(app.exit(error));  // --help and --version
     return apps::report(usage(error.what()));
   }
   if (!action) return apps::report(usage("no command was given"));
   spdlog::set_level(verbose ? spdlog::level::debug : spdlog::level::info);
   // Third-party code may throw where memory or descriptors run out: say so instead of aborting.
   try {
-    return action();
+    return finish(action());
   } catch (const std::exception& error) {
+    if (std::ferror(stdout) != 0) return finish(0);  // fmt's way to say that it cannot print
     return apps::report({ErrorKind::internal, error.what(), "", ""});
   }
 }

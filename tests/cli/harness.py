@@ -183,13 +183,14 @@ class Stage:
         for process in reversed(self._processes):
             process.discard()
         for mount in mounts_below(self.folder):
-            subprocess.run(["umount", "-l", mount], check=False)
+            subprocess.run(["fusermount3", "-uz", mount], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run(self, *arguments):
-        done = subprocess.run([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-                              cwd=self.folder, env=self.environment, timeout=PATIENCE, check=False)
-        return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    def run(self, *arguments, stdout=subprocess.PIPE):
+        done = subprocess.run([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=stdout,
+                              stderr=subprocess.PIPE, cwd=self.folder, env=self.environment, timeout=PATIENCE,
+                              check=False)
+        return Ran(done.returncode, (done.stdout or b"").decode(errors="replace"), done.stderr.decode(errors="replace"))
 
     def start(self, *arguments):
         process = Process([str(argument) for argument in arguments], self.folder, self.environment)

@@ -2,10 +2,12 @@
 """What the command line says about itself, and to those who mistype it."""
 
 import os
+import socket
 import subprocess
 import unittest
 
 import harness
+import policy_test
 
 OPTIONS = {
     "serve": ["--model", "--model-sha256", "--listen", "--platform", "--threads", "--print-policy"],
@@ -103,6 +105,35 @@ class Mistakes(harness.StageTest):
                     "--measurement needs 96 hexadecimal digits")
         self.expect(self.stage.run("emulator", "--mount", guest, "--host-data", "z" * 64), 2,
                     "--host-data needs 64 hexadecimal digits")
+
+
+class Output(harness.StageTest):
+    """What could not be written is no success."""
+
+    def test_a_full_disk(self):
+        for arguments in [["version"], ["shell-completion"], ["--help"], ["--version"]]:
+            with self.subTest(arguments), open("/dev/full", "wb") as full:
+                self.expect(self.stage.run(*arguments, stdout=full), 10,
+                            "cannot write to standard output: No space left on device")
+
+    def test_nobody_reads(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb") as pipe:
+            self.expect(self.stage.run("version", stdout=pipe), 10, "cannot write to standard output: Broken pipe")
+
+    def test_closed_streams(self):
+        """No connection and no file takes the place of a stream that was closed."""
+        script = 'exec <&- >&- 2>&-; exec "$0" verify "$1" --policy "$2"'
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            process = subprocess.Popen(["bash", "-c", script, harness.BINARY,
+                                        "https://127.0.0.1:%d" % server.getsockname()[1],
+                                        self.stage.write("policy.yml", policy_test.GOOD)])
+            with server.accept()[0] as client:
+                self.assertTrue(client.recv(1).startswith(b"\x16"))  # a TLS record
+                for number in range(3):
+                    self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{number}"), "/dev/null")
+            self.assertEqual(process.wait(harness.PATIENCE), 5)
 
 
 class Platforms(harness.StageTest):

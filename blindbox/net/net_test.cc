@@ -201,6 +201,7 @@ class Holding : public ::testing::Test {
                           if (!got || *got == 0) break;
                           if (into[0] == std::byte{'!'}) throw std::runtime_error("a session that fails");
                           session.set_busy(true);
+                          ++busy_;
                           co_await release_.wait();
                           (void)co_await stream.write(into);
                           session.set_busy(false);
@@ -217,20 +218,30 @@ class Holding : public ::testing::Test {
   asio::io_context loop_;
   testing::Latch release_{loop_.get_executor()};
   int ended_ = 0;
+  int busy_ = 0;  // sessions that have begun a request
   std::optional<Sessions> sessions_;
 };
 
-TEST_F(Holding, ClosesWhatIsBeyondTheLimit) {
+TEST_F(Holding, BeyondTheLimitTheOldestIdleOneGivesWay) {
   start(1);
   const auto first = connect();
   run_until(loop_, [this] { return sessions_->open() == 1; });
   const auto second = connect();
+  EXPECT_EQ(run(loop_, read_all(*first)), "");
+  run_until(loop_, [this] { return sessions_->open() == 1; });
+  EXPECT_TRUE(second->quiet());
+}
+
+TEST_F(Holding, BeyondTheLimitABusyOneStays) {
+  start(1);
+  const auto busy = connect();
+  ASSERT_TRUE(run(loop_, busy->write(view("x"))));
+  run_until(loop_, [this] { return busy_ == 1; });
+  const auto second = connect();
   EXPECT_EQ(run(loop_, read_all(*second)), "");
   EXPECT_EQ(sessions_->open(), 1U);
-  first->close();
-  run_until(loop_, [this] { return sessions_->open() == 0; });
-  const auto third = connect();
-  run_until(loop_, [this] { return sessions_->open() == 1; });
+  EXPECT_TRUE(busy->quiet());
+  release_.set();
 }
 
 TEST_F(Holding, DrainingEndsIdleOnesAtOnceAndLetsBusyOnesFinish) {

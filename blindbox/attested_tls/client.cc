@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/attested_tls/client.h"
 
-#include <time.h>
+#include <ctime>
 
 #include <boost/asio/steady_timer.hpp>
 

@@ -13,7 +13,6 @@
 namespace blindbox::verifier {
 namespace {
 
-using internal::Answer;
 using testing::HasSubstr;
 using testing::Not;
 

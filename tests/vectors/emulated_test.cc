@@ -24,7 +24,6 @@ using evidence::sev_snp::Product;
 using evidence::sev_snp::SigningKey;
 using evidence::sev_snp::Tcb;
 using verifier::Outcome;
-using verifier::Stage;
 using verifier::Verdict;
 
 emulator::SecurityProcessor& processor() {

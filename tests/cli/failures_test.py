@@ -12,7 +12,7 @@ import wire
 
 HOLE = {"input_prefix": "def add(a, b):\n    return ", "input_suffix": "\n", "n_predict": 8}
 # A model that sees nothing but this goes on with it for as long as it may.
-LONG = {"prompt": "x = 1\n" * 40, "max_tokens": 700, "temperature": 0}
+LONG = {"prompt": "x = 1\n" * 40, "max_tokens": 300, "temperature": 0}
 
 
 class FailuresTest(harness.ChannelTest):

@@ -6,7 +6,7 @@ import json
 import socket
 import typing
 
-LIMIT = 60  # seconds
+LIMIT = 90  # seconds
 
 
 class Answer(typing.NamedTuple):

@@ -62,7 +62,12 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
   Relayed result;
   result.upstream_reusable = head.keep_alive;
   head.fields = end_to_end(head.fields);
-  if (added != nullptr) head.fields.insert(head.fields.end(), added->begin(), added->end());
+  if (added != nullptr) {
+    for (const auto& field : *added) {  // ours stands alone: the far end does not get to say it
+      std::erase_if(head.fields, [&](const auto& other) { return equal_names(other.first, field.first); });
+      head.fields.push_back(field);
+    }
+  }
   // An answer to HEAD, 204 or 304 has no body, whatever its fields say.
   if (upstream.complete() && head.framing.kind == Framing::Kind::chunked) head.framing.kind = Framing::Kind::none;
   const bool until_close = request.http_1_0 && head.framing.kind == Framing::Kind::chunked;

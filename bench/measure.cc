@@ -38,8 +38,9 @@ void require(bool condition, const std::string& what) {
 
 void closing_line(const std::string& what, double value, const std::string& unit, Target kind, double target) {
   const bool reached = kind == Target::at_most ? value <= target : value >= target;
-  fmt::print("{}: {:.3g} {} (target {} {:g}, {})\n", what, value, unit,
-             kind == Target::at_most ? "at most" : "at least", target, reached ? "reached" : "MISSED");
+  const std::string number = value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.2f}", value);
+  fmt::print("{}: {} {} (target {} {:g}, {})\n", what, number, unit, kind == Target::at_most ? "at most" : "at least",
+             target, reached ? "reached" : "MISSED");
 }
 
 }  // namespace blindbox::bench

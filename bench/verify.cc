@@ -28,7 +28,7 @@ struct Case {
   Product product;
   const char* at;  // a date at which the certificates are valid
 };
-constexpr int kRepetitions = 15;
+constexpr int kRepetitions = 25;
 constexpr std::array kCases = {Case{"milan", "milan-v3-aci-svn101-tav", "milan", Product::milan, "2026-03-01"},
                                Case{"genoa", "genoa-v3-aci-tav", "genoa", Product::genoa, "2026-03-01"},
                                Case{"turin", "turin-v5-aci-tav", "turin", Product::turin, "2026-03-01"}};

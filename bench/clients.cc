@@ -99,7 +99,9 @@ Outcome run_clients(std::size_t servers) {
   std::vector<double> times;
   for (const Answer& answer : answers) {
     const double begin = thread_cpu_ms();
-    const verifier::Subject subject{answer.bundle.primary, answer.report_data, false, ByteView(answer.bundle.manifest)};
+    const verifier::Subject subject{.evidence = answer.bundle.primary,
+                                    .expected_report_data = answer.report_data,
+                                    .manifest = ByteView(answer.bundle.manifest)};
     require(verifier::verify(subject, policy, base::now()).accepted(), "a client refused its evidence");
     times.push_back(answer.arrived - start + thread_cpu_ms() - begin);
   }
@@ -110,6 +112,7 @@ Outcome run_clients(std::size_t servers) {
 Outcome medians(const std::vector<Outcome>& rounds) {
   const auto of = [&rounds](auto member) {
     std::vector<double> values;
+    values.reserve(rounds.size());
     for (const Outcome& round : rounds) values.push_back(static_cast<double>(round.*member));
     return median(values);
   };

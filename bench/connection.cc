@@ -124,7 +124,8 @@ struct Sample {
     return evidence::encode_bundle({evidence, {}, {}, manifest, {}}).size();
   }
   [[nodiscard]] verifier::Verdict judge(const policy::Policy& policy) const {
-    const verifier::Subject subject{evidence, report_data, false, ByteView(manifest)};
+    const verifier::Subject subject{
+        .evidence = evidence, .expected_report_data = report_data, .manifest = ByteView(manifest)};
     return verifier::verify(subject, policy, base::now());
   }
 };

@@ -26,7 +26,7 @@ Bytes manifest() { return base::to_bytes(base::view(evidence::encode_manifest(th
 policy::Policy policy_for(const Device& device) {
   policy::Policy policy;
   policy.sev_snp.products[device.guest().product] = {};
-  policy.sev_snp.measurements = {emulator::measurement_of(device.guest())};
+  policy.sev_snp.measurements = {{emulator::measurement_of(device.guest())}};
   policy.manifest.model_sha256 = {{the_manifest().model.sha256}};
   const Bytes root = take(base::from_hex(device.processor().fingerprint()));
   std::copy(root.begin(), root.end(), policy.unsafe.trust_emulator.emplace().ark_spki_sha256.begin());

@@ -59,13 +59,13 @@ Loaded load(const Case& row) {
   const auto report = take(evidence::sev_snp::parse_report(out.evidence.report));
   out.report_data = report.report_data;
   out.policy.sev_snp.products[row.product] = {};
-  out.policy.sev_snp.measurements = {report.measurement};
+  out.policy.sev_snp.measurements = {{report.measurement}};
   out.at = take(base::from_iso8601(row.at));
   return out;
 }
 
 void verify(benchmark::State& state, const Loaded& loaded) {
-  const verifier::Subject subject{loaded.evidence, loaded.report_data, false, std::nullopt};
+  const verifier::Subject subject{.evidence = loaded.evidence, .expected_report_data = loaded.report_data};
   for (auto _ : state) {
     const auto verdict = verifier::verify(subject, loaded.policy, loaded.at);
     require(verdict.accepted(), verdict.accepted() ? "" : verdict.refusal().what);

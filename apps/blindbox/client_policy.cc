@@ -48,9 +48,9 @@ Result<policy::Policy> client_policy(const evidence::Evidence& evidence, const e
   auto product = product_of(*report, evidence.certificates);
   if (!product) return base::pass_on(product);
   policy::Policy policy;
-  policy.sev_snp.products[*product] =
+  policy.sev_snp.products[*product].minimum_tcb =
       least(decode_tcb(report->reported_tcb, *product), decode_tcb(report->launch_tcb, *product));
-  policy.sev_snp.measurements = {report->measurement};
+  policy.sev_snp.measurements = {{report->measurement}};
   policy.sev_snp.host_data = {{report->host_data}};
   policy.sev_snp.vmpl = report->vmpl;
   policy.manifest.model_sha256 = {{manifest.model.sha256}};

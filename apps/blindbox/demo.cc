@@ -171,7 +171,7 @@ class Demo {
   Result<void> expect_refusal(const std::string& check) {
     auto filled = ask([](std::string_view) {});
     if (filled) return base::fail(ErrorKind::internal, "the server was NOT refused");
-    if (filled.error().kind != ErrorKind::refused || filled.error().what.find(check) == std::string::npos) {
+    if (filled.error().kind != ErrorKind::not_acceptable || filled.error().what.find(check) == std::string::npos) {
       return base::fail(ErrorKind::internal, "refused, but not by " + check, filled.error().what);
     }
     fmt::print("refused by             {}\nthe editor was told    {}\n", check, filled.error().what);

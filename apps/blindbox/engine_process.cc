@@ -65,6 +65,7 @@ std::vector<std::string> engine_arguments(const EngineOptions& options) {
 
 Result<pid_t> spawn(const std::vector<std::string>& arguments, const std::array<int, 3>& descriptors) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -27,9 +27,13 @@ std::string request_body(const Hole& hole, const InfillOptions& options) {
 
 // The proxy's, the gateway's and the engine's words for what went wrong; any other is a failure on the way.
 constexpr std::array kErrorTypes = {
-    std::pair{"attestation_refused", ErrorKind::refused},     std::pair{"evidence_malformed", ErrorKind::malformed},
-    std::pair{"not_a_blindbox", ErrorKind::protocol},         std::pair{"no_evidence", ErrorKind::platform},
-    std::pair{"invalid_request_error", ErrorKind::malformed}, std::pair{"exceed_context_size_error", ErrorKind::limit},
+    std::pair{"evidence_not_authentic", ErrorKind::not_authentic},
+    std::pair{"evidence_not_acceptable", ErrorKind::not_acceptable},
+    std::pair{"evidence_malformed", ErrorKind::malformed},
+    std::pair{"not_a_blindbox", ErrorKind::protocol},
+    std::pair{"no_evidence", ErrorKind::platform},
+    std::pair{"invalid_request_error", ErrorKind::malformed},
+    std::pair{"exceed_context_size_error", ErrorKind::limit},
     std::pair{"not_supported_error", ErrorKind::model},
 };
 

@@ -99,7 +99,7 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
   const auto own =
       binder({nonce, facts->exporter, facts->spki_sha256, bundle->manifest, bundle->hpke, bundle->secondary});
   const auto root = root_from_path(own, bundle->path);
-  verifier::Subject subject{bundle->primary, std::nullopt, false, ByteView(bundle->manifest)};
+  verifier::Subject subject{.evidence = bundle->primary, .manifest = ByteView(bundle->manifest)};
   if (root) subject.expected_report_data = report_data(bundle->path.tree_size, *root);
   Judgement judgement{verifier::verify(subject, policy, now), {}};
   timings.verification = since(start);

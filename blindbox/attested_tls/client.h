@@ -59,7 +59,7 @@ struct ConnectOutcome {
 };
 
 // policy and context outlive the call. Errors: network (nobody there, stalls, handshake), protocol (not a BlindBox),
-// malformed (the bundle), refused (the verdict).
+// malformed (the bundle), not_authentic and not_acceptable (the verdict).
 net::Task<ConnectOutcome> connect(const net::HostPort& to, asio::ssl::context& context, const policy::Policy& policy,
                                   base::Time now, const ClientLimits& limits);
 

@@ -16,15 +16,17 @@ struct KindRow {
 constexpr std::array kKinds = {
     KindRow{ErrorKind::usage, "usage", 2},
     KindRow{ErrorKind::malformed, "malformed", 3},
-    KindRow{ErrorKind::refused, "refused", 4},
-    KindRow{ErrorKind::network, "network", 5},
-    KindRow{ErrorKind::protocol, "protocol", 6},
+    KindRow{ErrorKind::not_authentic, "not_authentic", 4},
+    KindRow{ErrorKind::not_acceptable, "not_acceptable", 5},
+    KindRow{ErrorKind::network, "network", 6},
     KindRow{ErrorKind::policy, "policy", 7},
     KindRow{ErrorKind::model, "model", 8},
     KindRow{ErrorKind::platform, "platform", 9},
     KindRow{ErrorKind::io, "io", 10},
     KindRow{ErrorKind::limit, "limit", 11},
     KindRow{ErrorKind::cancelled, "cancelled", 12},
+    KindRow{ErrorKind::protocol, "protocol", 13},
+    KindRow{ErrorKind::forbidden, "forbidden", 14},
     KindRow{ErrorKind::internal, "internal", 1},
 };
 

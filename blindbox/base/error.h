@@ -10,15 +10,17 @@ namespace blindbox::base {
 enum class ErrorKind {
   usage,      // the command line
   malformed,  // bytes from outside that are not what they claim to be
-  refused,    // evidence was read and judged, and the answer is no
-  network,    // nobody there, a time-out, a broken connection
-  protocol,   // a peer that does not speak ours
+  not_authentic,   // evidence was read, and nobody vouches for it
+  not_acceptable,  // evidence is authentic, and what it says is not what the policy accepts
+  network,    // nobody there, a time-out, a broken connection: something could not be fetched
   policy,     // the policy file
   model,      // the model file
   platform,   // no attestation device, or one that fails
   io,         // a file, a port or another resource of this machine
   limit,      // a documented cap was exceeded
   cancelled,  // whoever asked went away
+  protocol,   // a peer that does not speak ours
+  forbidden,  // a request that we do not take from whoever makes it
   internal,   // our own fault
 };
 

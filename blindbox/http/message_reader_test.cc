@@ -12,7 +12,7 @@ namespace {
 
 using net::testing::run;
 using net::testing::ScriptedStream;
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 // What a reader made of a connection: "METHOD target body" per message, then how it ended.
 struct Reading {

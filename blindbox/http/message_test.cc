@@ -54,11 +54,11 @@ TEST(WriteChunk, AnEmptyPieceDoesNotEndTheBody) {
 }
 
 TEST(ErrorResponse, SpeaksTheProtocolOfWhoeverAsked) {
-  const Error error{ErrorKind::refused, "the guest can be debugged", "expected off, found on", "use another server"};
+  const Error error{ErrorKind::not_acceptable, "the guest can be debugged", "expected off, found on", "use another server"};
   for (const char* path : {"/infill", "/v1/completions", "/", "", "/generated"}) {
-    const auto body = nlohmann::json::parse(error_response(path, 502, "attestation_refused", error).body);
+    const auto body = nlohmann::json::parse(error_response(path, 502, "evidence_not_acceptable", error).body);
     EXPECT_EQ(body.at("error").at("code"), 502);
-    EXPECT_EQ(body.at("error").at("type"), "attestation_refused");
+    EXPECT_EQ(body.at("error").at("type"), "evidence_not_acceptable");
     EXPECT_EQ(body.at("error").at("message"), "the guest can be debugged: expected off, found on (use another server)");
   }
   for (const char* path : {"/generate", "/generate?stream=1"}) {

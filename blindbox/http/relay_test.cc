@@ -11,7 +11,6 @@ namespace blindbox::http {
 namespace {
 
 using net::testing::run;
-using net::testing::run_until;
 using net::testing::ScriptedStream;
 using testing::EndsWith;
 using testing::HasSubstr;

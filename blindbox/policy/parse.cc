@@ -1,36 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/policy/internal/yaml.h"
-#include "blindbox/policy/policy.h"
+#include "blindbox/policy/internal/read.h"
 
 namespace blindbox::policy {
-namespace {
-
-using base::fail;
-using evidence::sev_snp::Product;
-using evidence::sev_snp::Tcb;
-using internal::Map;
-using internal::Node;
-using internal::Sequence;
-
-Tcb read_tcb(const Node& node, Product product) {
-  Map map(node);
-  Tcb tcb;
-  // All of them: a part that is left out by mistake would accept anything.
-  if (product == Product::turin) tcb.fmc = map.need("fmc").number<std::uint8_t>();
-  tcb.bootloader = map.need("bootloader").number<std::uint8_t>();
-  tcb.tee = map.need("tee").number<std::uint8_t>();
-  tcb.snp = map.need("snp").number<std::uint8_t>();
-  tcb.microcode = map.need("microcode").number<std::uint8_t>();
-  map.finish();
-  return tcb;
-}
-
-template <std::size_t N>
-std::vector<ByteArray<N>> read_digests(const Node& node) {
-  std::vector<ByteArray<N>> out;
-  for (const Node& item : Sequence(node).items()) out.push_back(item.hex<N>());
-  return out;
-}
+namespace internal {
 
 std::vector<std::string> read_texts(const Node& node) {
   std::vector<std::string> out;
@@ -38,43 +10,59 @@ std::vector<std::string> read_texts(const Node& node) {
   return out;
 }
 
-void read_products(const Node& node, SevSnpPolicy& out) {
-  Map products(node);
-  for (const Product product : evidence::sev_snp::kProducts) {
-    const auto entry = products.find(std::string(evidence::sev_snp::product_name(product)));
-    if (!entry) continue;
-    Map fields(*entry);
-    out.products[product] = read_tcb(fields.need("minimum_tcb"), product);
-    fields.finish();
-  }
-  products.finish();
-  if (out.products.empty()) node.refuse("no product is accepted");
-}
+namespace {
 
-SevSnpPolicy read_sev_snp(const Node& node) {
-  SevSnpPolicy out;
+UvmPolicy read_uvm(const Node& node) {
+  UvmPolicy out = default_uvm();
   Map map(node);
-  read_products(map.need("products"), out);
-  out.measurements = read_digests<48>(map.need("measurements"));
-  if (const auto list = map.find("host_data")) out.host_data = read_digests<32>(*list);
-  if (const auto list = map.find("chip_ids")) out.chip_ids = read_digests<64>(*list);
-  if (const auto vmpl = map.find("vmpl")) {
-    out.vmpl = vmpl->number<std::uint8_t>();
-    if (out.vmpl > 3) vmpl->refuse("a guest's vmpl is 0 to 3");
-  }
-  if (const auto flag = map.find("require_crl")) out.require_crl = flag->boolean();
-  if (const auto flag = map.find("require_smt_disabled")) out.require_smt_disabled = flag->boolean();
-  if (const auto flag = map.find("require_single_socket")) out.require_single_socket = flag->boolean();
+  if (const auto list = map.find("issuers")) out.issuers = read_texts(*list);
+  if (const auto list = map.find("feeds")) out.feeds = read_texts(*list);
+  // Written out, because old utility VMs stay endorsed for ever.
+  out.minimum_svn = map.need("minimum_svn").number<std::uint64_t>();
   map.finish();
   return out;
 }
 
+AzureVmPolicy read_vm(const Node& node) {
+  constexpr std::uint8_t kPcrs = 24;
+  AzureVmPolicy out;
+  Map map(node);
+  const Node pcrs_node = map.need("pcrs");
+  Map pcrs(pcrs_node);
+  for (std::uint8_t index = 0; index < kPcrs; ++index) {
+    if (const auto value = pcrs.find(std::to_string(index))) out.pcrs[index] = value->hex<32>();
+  }
+  pcrs.finish();
+  map.finish();
+  if (out.pcrs.empty()) pcrs_node.refuse("no PCR is pinned");
+  return out;
+}
+
+}  // namespace
+
+AzurePolicy read_azure(const Node& node) {
+  AzurePolicy out;
+  Map map(node);
+  if (const auto part = map.find("uvm")) out.uvm = read_uvm(*part);
+  if (const auto part = map.find("vm")) out.vm = read_vm(*part);
+  map.finish();
+  return out;
+}
+
+}  // namespace internal
+
+namespace {
+
+using base::fail;
+using internal::Map;
+using internal::Node;
+
 ManifestPolicy read_manifest(const Node& node) {
   ManifestPolicy out;
   Map map(node);
-  if (const auto list = map.find("model_sha256")) out.model_sha256 = read_digests<32>(*list);
-  if (const auto list = map.find("software_versions")) out.software_versions = read_texts(*list);
-  if (const auto list = map.find("isolation_postures")) out.isolation_postures = read_texts(*list);
+  internal::read_optional(map, "model_sha256", out.model_sha256);
+  if (const auto list = map.find("software_versions")) out.software_versions = internal::read_texts(*list);
+  if (const auto list = map.find("isolation_postures")) out.isolation_postures = internal::read_texts(*list);
   map.finish();
   return out;
 }
@@ -83,6 +71,9 @@ Unsafe read_unsafe(const Node& node) {
   Unsafe out;
   Map map(node);
   if (const auto root = map.find("trust_emulator")) out.trust_emulator = TrustEmulator{root->hex<32>()};
+  if (const auto allowed = map.find("allow_incomplete_alias_check")) {
+    if (allowed->boolean()) out.allow_incomplete_alias_check.emplace();
+  }
   map.finish();
   return out;
 }
@@ -92,7 +83,8 @@ Policy read_policy(const Node& root) {
   Map map(root);
   const Node version = map.need("version");
   if (version.number<std::uint8_t>() != 1) version.refuse("only version 1 is known");
-  out.sev_snp = read_sev_snp(map.need("sev_snp"));
+  if (const auto node = map.find("azure")) out.azure = internal::read_azure(*node);
+  out.sev_snp = internal::read_sev_snp(map.need("sev_snp"), out.azure.uvm.has_value());
   if (const auto node = map.find("manifest")) out.manifest = read_manifest(*node);
   if (const auto node = map.find("unsafe")) out.unsafe = read_unsafe(*node);
   map.finish();
@@ -100,6 +92,21 @@ Policy read_policy(const Node& root) {
 }
 
 }  // namespace
+
+UvmPolicy default_uvm() {
+  // Microsoft's issuer: the root's fingerprint and the code signing EKU (docs/checks.md, Azure container instances).
+  return {.issuers = {"did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2"},
+          .feeds = {"ContainerPlat-AMD-UVM", "ConfAKS-AMD-UVM"},
+          .minimum_svn = 100};
+}
+
+Policy safe_defaults() {
+  Policy out;
+  for (const auto product : evidence::sev_snp::kProducts) out.sev_snp.products[product] = {};
+  out.sev_snp.measurements.reset();
+  out.no_expected_software = true;
+  return out;
+}
 
 Result<Policy> parse_policy(std::string_view yaml, std::string_view name) {
   if (yaml.size() > kPolicyCap) {
@@ -110,8 +117,7 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view name) {
   internal::Problems problems{std::string(name), {}};
   Policy policy = read_policy(Node(*root, problems));
   if (!problems.first.empty()) {
-    return fail(ErrorKind::policy, problems.first, "",
-                "\"blindbox serve --print-policy\" writes a policy with comments");
+    return fail(ErrorKind::policy, problems.first, "", "\"blindbox policy init\" writes a policy with comments");
   }
   policy.source_name = std::string(name);
   return policy;

@@ -16,8 +16,14 @@ struct TrustEmulator {
   bool operator==(const TrustEmulator&) const = default;
 };
 
+// Accepts machines whose firmware reports that it did not finish looking for aliased memory (BadRAM, AMD-SB-3015).
+struct AllowIncompleteAliasCheck {
+  bool operator==(const AllowIncompleteAliasCheck&) const = default;
+};
+
 struct Unsafe {
   std::optional<TrustEmulator> trust_emulator;
+  std::optional<AllowIncompleteAliasCheck> allow_incomplete_alias_check;
   bool operator==(const Unsafe&) const = default;
 };
 

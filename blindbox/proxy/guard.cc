@@ -30,12 +30,12 @@ bool is_local_origin(std::string_view origin) {
 Result<void> check_local_request(const http::RequestHead& head) {
   const auto host = http::find_field(head.fields, "host");
   if (host && !is_loopback(*host)) {
-    return base::fail(ErrorKind::refused, "the request names a host that is not this machine", std::string(*host),
+    return base::fail(ErrorKind::forbidden, "the request names a host that is not this machine", std::string(*host),
                       "use http://127.0.0.1 and the proxy's port");
   }
   const auto origin = http::find_field(head.fields, "origin");
   if (origin && !is_local_origin(*origin)) {
-    return base::fail(ErrorKind::refused, "web pages may not use the proxy", std::string(*origin));
+    return base::fail(ErrorKind::forbidden, "web pages may not use the proxy", std::string(*origin));
   }
   if (head.target.starts_with("/.well-known/blindbox/")) {
     return base::fail(ErrorKind::protocol, "this path belongs to the attested channel and is not relayed");

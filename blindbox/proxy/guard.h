@@ -7,7 +7,7 @@
 
 namespace blindbox::proxy {
 
-// ErrorKind::refused where Host is no loopback name, or an Origin is present that is none; protocol for paths that
+// ErrorKind::forbidden where Host is no loopback name, or an Origin is present that is none; protocol for paths that
 // belong to the channel itself.
 [[nodiscard]] Result<void> check_local_request(const http::RequestHead& head);
 

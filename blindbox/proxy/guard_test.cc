@@ -41,7 +41,7 @@ TEST(Guard, RefusesHostsThatDnsCouldPointHere) {
                            "localhost:x",
                            " localhost",
                            "localhost\t"}) {
-    EXPECT_EQ(judged({{"Host", host}}), ErrorKind::refused) << host;
+    EXPECT_EQ(judged({{"Host", host}}), ErrorKind::forbidden) << host;
   }
 }
 
@@ -55,7 +55,7 @@ TEST(Guard, RefusesPagesFromElsewhere) {
        {"https://evil.example", "null", "", "http://localhost.evil.example", "http://localhost:80@evil.example",
         "http://evil.example:80", "http://127.0.0.1/", "file://", "chrome-extension://abc", "ftp://localhost",
         "HTTP://localhost", "http://", "localhost", "https://evil.example/http://localhost"}) {
-    EXPECT_EQ(with_origin(origin), ErrorKind::refused) << origin;
+    EXPECT_EQ(with_origin(origin), ErrorKind::forbidden) << origin;
   }
 }
 

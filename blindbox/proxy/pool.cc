@@ -36,7 +36,7 @@ Task<Result<Connection>> Pool::take() {
     auto attested = co_await connection->attest_again(options_.policy, base::now(), options_.limits);
     if (attested) co_return std::move(connection);
     // Refused evidence is an answer; a connection that broke meanwhile is not.
-    if (attested.error().kind == ErrorKind::refused) {
+    if (attested.error().kind == ErrorKind::not_authentic || attested.error().kind == ErrorKind::not_acceptable) {
       idle_.clear();
       if (on_attempt_) on_attempt_({std::nullopt, tl::unexpected<Error>(attested.error()), {}});
       co_return base::pass_on(attested);

@@ -22,7 +22,8 @@ struct Kind {
 // What an editor is told when there is no attested connection.
 Kind kind_of(const Error& error) {
   switch (error.kind) {
-    case ErrorKind::refused: return {502, "attestation_refused"};
+    case ErrorKind::not_authentic: return {502, "evidence_not_authentic"};
+    case ErrorKind::not_acceptable: return {502, "evidence_not_acceptable"};
     case ErrorKind::malformed: return {502, "evidence_malformed"};
     case ErrorKind::protocol: return {502, "not_a_blindbox"};
     case ErrorKind::network: return {503, "server_unreachable"};
@@ -79,7 +80,7 @@ class EditorSession {
 
   Task<bool> forward(RequestHead& head) {
     if (auto local = check_local_request(head); !local) {
-      const bool forbidden = local.error().kind == ErrorKind::refused;
+      const bool forbidden = local.error().kind == ErrorKind::forbidden;
       co_return co_await refuse(head.target, forbidden ? 403 : 404, "invalid_request_error", local.error());
     }
     auto connection = co_await state_->pool->take();

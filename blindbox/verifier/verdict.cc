@@ -44,6 +44,19 @@ bool Verdict::accepted() const {
   return passed_in(Stage::parse) && passed_in(Stage::authenticate) && passed_in(Stage::appraise);
 }
 
+namespace {
+
+ErrorKind refusal_kind(Stage stage) {
+  switch (stage) {
+    case Stage::parse: return ErrorKind::malformed;
+    case Stage::authenticate: return ErrorKind::not_authentic;
+    case Stage::appraise: return ErrorKind::not_acceptable;
+  }
+  return ErrorKind::internal;
+}
+
+}  // namespace
+
 Error Verdict::refusal() const {
   const auto failed = failures();
   if (failed.empty()) {
@@ -53,7 +66,7 @@ Error Verdict::refusal() const {
   }
   const Finding& first = *failed.front();
   Error error;
-  error.kind = first.stage == Stage::parse ? ErrorKind::malformed : ErrorKind::refused;
+  error.kind = refusal_kind(first.stage);
   error.what = first.failure.empty() ? first.id + " failed" : first.failure;
   for (const Finding* finding : failed) {
     if (!error.detail.empty()) error.detail += "\n  ";

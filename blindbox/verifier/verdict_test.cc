@@ -60,7 +60,7 @@ TEST(Verdict, AcceptsOnlyWhenSomethingPassedInEveryStageAndNothingFailed) {
 
 TEST(Verdict, RefusalNamesEveryFailureAndWhatToDo) {
   const Error error = verdict({{Stage::parse, &kPass}, {Stage::appraise, &kFail}, {Stage::appraise, &kFail}}).refusal();
-  EXPECT_EQ(error.kind, ErrorKind::refused);
+  EXPECT_EQ(error.kind, ErrorKind::not_acceptable);
   EXPECT_EQ(error.what, "it went wrong");
   EXPECT_EQ(error.hint, "do something");
   const std::string line = "t.fail: expected aaaaaaaa...aaaaaaaa, found ?[31mred bbbbbbbb...bbbbbbbb";

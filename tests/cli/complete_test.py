@@ -59,13 +59,13 @@ class Positions(harness.StageTest):
     def test_something_else_at_the_proxys_port(self):
         self.stage.write("f.py", CODE)
         for name, said, code, text in [
-                ("no path", message("404 Not Found"), 6, "status 404"),
-                ("another's error", message("422 Unprocessable", b'{"error":"text"}'), 6, "status 422"),
-                ("no llama.cpp", message("200 OK", b"data: hello\n\n", "text/event-stream"), 6, "not llama.cpp's"),
-                ("a page", message("200 OK", b"<html>"), 5, "the completion was cut off"),
-                ("half an answer", message("200 OK", b'data: {"content":"x","stop":false}\n\n', "text/event-stream"), 5,
+                ("no path", message("404 Not Found"), 13, "status 404"),
+                ("another's error", message("422 Unprocessable", b'{"error":"text"}'), 13, "status 422"),
+                ("no llama.cpp", message("200 OK", b"data: hello\n\n", "text/event-stream"), 13, "not llama.cpp's"),
+                ("a page", message("200 OK", b"<html>"), 6, "the completion was cut off"),
+                ("half an answer", message("200 OK", b'data: {"content":"x","stop":false}\n\n', "text/event-stream"), 6,
                  "the completion was cut off"),
-                ("no HTTP", b"220 ready\r\n", 6, "not strict HTTP/1.1"),
+                ("no HTTP", b"220 ready\r\n", 13, "not strict HTTP/1.1"),
         ]:
             with self.subTest(name):
                 stranger = Stranger(answers(said))

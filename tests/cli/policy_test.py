@@ -81,7 +81,7 @@ class Policies(harness.StageTest):
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
         ran = self.stage.run("verify", f"https://127.0.0.1:{port}", "--policy", self.stage.write("good.yml", GOOD))
-        self.expect(ran, 5, "cannot connect")
+        self.expect(ran, 6, "cannot connect")
 
 
 if __name__ == "__main__":

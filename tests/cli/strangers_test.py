@@ -71,12 +71,12 @@ class Strangers(harness.StageTest):
     def test_a_web_server(self):
         hint = 'the URL must name a "blindbox serve"'
         no_blindbox = "blindbox: error: the server is not a BlindBox"
-        self.refused_over_tls(answers(message("404 Not Found", b"<html>no")), 6, no_blindbox, "status 404", hint)
-        self.refused_over_tls(answers(message("302 Found", more="Location: https://localhost/\r\n")), 6, no_blindbox,
+        self.refused_over_tls(answers(message("404 Not Found", b"<html>no")), 13, no_blindbox, "status 404", hint)
+        self.refused_over_tls(answers(message("302 Found", more="Location: https://localhost/\r\n")), 13, no_blindbox,
                               "status 302", hint)
-        self.refused_over_tls(answers(message("200 OK", b"<html>hello")), 6, no_blindbox, "status 200", hint)
-        self.refused_over_tls(answers(b"220 mail.example.com ESMTP\r\n"), 6, no_blindbox, hint)
-        self.refused_over_tls(strangers.ends, 6, no_blindbox, "it closed the connection", hint)
+        self.refused_over_tls(answers(message("200 OK", b"<html>hello")), 13, no_blindbox, "status 200", hint)
+        self.refused_over_tls(answers(b"220 mail.example.com ESMTP\r\n"), 13, no_blindbox, hint)
+        self.refused_over_tls(strangers.ends, 13, no_blindbox, "it closed the connection", hint)
         self.refused_over_tls(strangers.hangs_up, 5, "reading from the connection failed")
 
     def test_a_server_without_a_device(self):

@@ -133,7 +133,7 @@ class Output(harness.StageTest):
                 self.assertTrue(client.recv(1).startswith(b"\x16"))  # a TLS record
                 for number in range(3):
                     self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{number}"), "/dev/null")
-            self.assertEqual(process.wait(harness.PATIENCE), 5)
+            self.assertEqual(process.wait(harness.PATIENCE), 6)
 
 
 class Platforms(harness.StageTest):

@@ -121,7 +121,7 @@ class ChannelTest : public ::testing::Test {
     manifest_.padding = {512, "record-block"};
     manifest_.software.version = "0.1.0";
     policy_.sev_snp.products[guest_.product] = {};
-    policy_.sev_snp.measurements = {emulator::measurement_of(guest_)};
+    policy_.sev_snp.measurements = {{emulator::measurement_of(guest_)}};
     policy_.manifest.model_sha256 = {{manifest_.model.sha256}};
     policy_.unsafe.trust_emulator.emplace();
     const Bytes root = base::from_hex(processor_->fingerprint()).value();

@@ -22,8 +22,8 @@ using ::testing::StartsWith;
 class Channel : public ChannelTest {
  protected:
   // Answers challenges with the responder's bundle, changed.
-  FarEnd::Reply with_bundle(std::function<Bytes(Bytes)> change = [](Bytes bundle) { return bundle; }) {
-    return [this, change = std::move(change)](net::TlsStream& stream, Bytes challenge) -> Task<void> {
+  FarEnd::Reply with_bundle(const std::function<Bytes(Bytes)>& change = [](Bytes bundle) { return bundle; }) {
+    return [this, change](net::TlsStream& stream, Bytes challenge) -> Task<void> {
       auto bundle = co_await responder().answer(stream.native_handle(), challenge);
       if (!bundle) {
         ADD_FAILURE() << bundle.error().what;
@@ -117,14 +117,14 @@ TEST_F(Channel, TheFarEndOfTheseTestsSeesWhatIsSent) {
 
 TEST_F(Channel, RefusesADebugGuest) {
   guest_.policy |= std::uint64_t{1} << 19;
-  expect_refusal(with_bundle(), "attestation_refused", "sev_snp.policy.debug_disabled");
+  expect_refusal(with_bundle(), "evidence_not_acceptable", "sev_snp.policy.debug_disabled");
 }
 
 TEST_F(Channel, TheRealGatewayOfADebugGuestGetsNothing) {
   guest_.policy |= std::uint64_t{1} << 19;
   serve_echo();
   connect(gateway_->port());
-  expect_errors("attestation_refused", "sev_snp.policy.debug_disabled");
+  expect_errors("evidence_not_acceptable", "sev_snp.policy.debug_disabled");
   proxy_.reset();
   run(loop_, gateway_->drain(kPatience));
   EXPECT_EQ(gateway_->stats().challenges, 2U);
@@ -135,12 +135,12 @@ TEST_F(Channel, TheRealGatewayOfADebugGuestGetsNothing) {
 
 TEST_F(Channel, RefusesAnotherMeasurement) {
   guest_.measurement = base::sha384(base::view("another image"));
-  expect_refusal(with_bundle(), "attestation_refused", "sev_snp.measurement");
+  expect_refusal(with_bundle(), "evidence_not_acceptable", "sev_snp.measurement");
 }
 
 TEST_F(Channel, RefusesAnotherModel) {
   manifest_.model.sha256 = base::sha256(base::view("other weights"));
-  expect_refusal(with_bundle(), "attestation_refused", "manifest.model_sha256");
+  expect_refusal(with_bundle(), "evidence_not_acceptable", "manifest.model_sha256");
 }
 
 TEST_F(Channel, NamesEveryCheckThatFailed) {
@@ -154,14 +154,14 @@ TEST_F(Channel, NamesEveryCheckThatFailed) {
 
 TEST_F(Channel, RefusesAnEmulatorThatThePolicyDoesNotName) {
   policy_.unsafe.trust_emulator.reset();
-  expect_refusal(with_bundle(), "attestation_refused", "sev_snp.root");
+  expect_refusal(with_bundle(), "evidence_not_authentic", "sev_snp.root");
 }
 
 TEST_F(Channel, RefusesReplayedEvidence) {
   const auto old = processor_->evidence(guest_, {});
   responder_.emplace(
       loop_.get_executor(), [old](const ByteArray<64>&) -> Result<evidence::Evidence> { return old; }, manifest());
-  expect_refusal(with_bundle(), "attestation_refused", "sev_snp.report_data");
+  expect_refusal(with_bundle(), "evidence_not_acceptable", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesEvidenceForAnotherNonceOfTheSameSession) {
@@ -171,7 +171,7 @@ TEST_F(Channel, RefusesEvidenceForAnotherNonceOfTheSameSession) {
             co_await responder().answer(stream.native_handle(), attested_tls::encode_challenge(Nonce{}));
         co_await reply_with(stream, evidence_message(bundle.value()));
       },
-      "attestation_refused", "sev_snp.report_data");
+      "evidence_not_acceptable", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesEvidenceOfAnotherSessionWithTheSameKeyAndNonce) {
@@ -184,7 +184,7 @@ TEST_F(Channel, RefusesEvidenceOfAnotherSessionWithTheSameKeyAndNonce) {
   });
   other.emplace(client->native_handle(), far_end->context().native_handle());
   ASSERT_TRUE(other->handshake());
-  expect_refusal(*far_end, "attestation_refused", "sev_snp.report_data");
+  expect_refusal(*far_end, "evidence_not_acceptable", "sev_snp.report_data");
 }
 
 // CVE-2026-33697's shape: decrypt, hand the challenge on to a genuine enclave, hand its genuine evidence back.
@@ -208,7 +208,7 @@ TEST_F(Channel, RefusesARelayThatTerminatesTls) {
     const auto bundle = co_await reader.read_whole_body(evidence::kBundleCap);
     co_await reply_with(victim, evidence_message(base::view(bundle.value())));
   });
-  expect_refusal(relay, "attestation_refused", "sev_snp.report_data");
+  expect_refusal(relay, "evidence_not_acceptable", "sev_snp.report_data");
   proxy_.reset();
   run(loop_, gateway_->drain(kPatience));
   EXPECT_EQ(gateway_->stats().challenges, 2U) << "the evidence was genuine";
@@ -220,17 +220,17 @@ TEST_F(Channel, RefusesATamperedManifest) {
   // The server runs other weights and shows the manifest that the policy wants.
   const Bytes wanted = manifest();
   manifest_.model.sha256 = base::sha256(base::view("other weights"));
-  expect_refusal(with_bundle(changing([wanted](Bundle& bundle) { bundle.manifest = wanted; })), "attestation_refused",
-                 "sev_snp.report_data");
+  expect_refusal(with_bundle(changing([wanted](Bundle& bundle) { bundle.manifest = wanted; })),
+                 "evidence_not_acceptable", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAddedEvidence) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.secondary = Bytes(10); })), "attestation_refused",
+  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.secondary = Bytes(10); })), "evidence_not_acceptable",
                  "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAnAddedKeyConfiguration) {
-  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.hpke = Bytes(10); })), "attestation_refused",
+  expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.hpke = Bytes(10); })), "evidence_not_acceptable",
                  "sev_snp.report_data");
 }
 
@@ -238,7 +238,7 @@ TEST_F(Channel, RefusesAPathFromAnotherTree) {
   expect_refusal(with_bundle(changing([](Bundle& bundle) {
                    bundle.path = {2, 1, {base::Sha512{}}};
                  })),
-                 "attestation_refused", "sev_snp.report_data");
+                 "evidence_not_acceptable", "sev_snp.report_data");
 }
 
 TEST_F(Channel, RefusesAPathThatCannotBe) {
@@ -250,7 +250,7 @@ TEST_F(Channel, RefusesAPathThatCannotBe) {
 
 TEST_F(Channel, RefusesABrokenSignature) {
   expect_refusal(with_bundle(changing([](Bundle& bundle) { bundle.primary.report[0x90] ^= std::byte{1}; })),
-                 "attestation_refused", "sev_snp.signature");
+                 "evidence_not_authentic", "sev_snp.signature");
 }
 
 TEST_F(Channel, RefusesAReportThatIsTooShort) {

@@ -86,7 +86,7 @@ policy::Policy policy_for(const evidence::Evidence& evidence) {
   policy::Policy policy;
   // The floors that attestation practice gives for old, genuine evidence: zero, so that only the rest decides.
   for (const Product product : evidence::sev_snp::kProducts) policy.sev_snp.products[product] = {};
-  policy.sev_snp.measurements = {at_offset<48>(evidence.report, 0x90)};
+  policy.sev_snp.measurements = {{at_offset<48>(evidence.report, 0x90)}};
   policy.sev_snp.host_data = {{at_offset<32>(evidence.report, 0xC0)}};
   policy.sev_snp.chip_ids = {{at_offset<64>(evidence.report, 0x1A0)}};
   return policy;
@@ -206,9 +206,9 @@ TEST(RealEvidence, AMinimumTcbIsComparedPartByPart) {
   const evidence::Evidence evidence = load(accepted_case());
   policy::Policy policy = policy_for(evidence);
   // The report: boot loader 3, TEE 0, SNP 8, microcode 115.
-  policy.sev_snp.products[Product::milan] = {.bootloader = 3, .tee = 0, .snp = 8, .microcode = 115};
+  policy.sev_snp.products[Product::milan] = {.minimum_tcb = {.bootloader = 3, .tee = 0, .snp = 8, .microcode = 115}};
   EXPECT_TRUE(judge(evidence, policy, accepted_case().at).accepted());
-  policy.sev_snp.products[Product::milan] = {.bootloader = 0, .tee = 0, .snp = 9, .microcode = 0};
+  policy.sev_snp.products[Product::milan] = {.minimum_tcb = {.bootloader = 0, .tee = 0, .snp = 9, .microcode = 0}};
   EXPECT_THAT(failed(judge(evidence, policy, accepted_case().at)),
               testing::ElementsAre("sev_snp.tcb.minimum", "sev_snp.tcb.launch"));
 }

@@ -37,10 +37,10 @@ Result<Certificate> only_named(const std::vector<Certificate>& certificates, std
   const auto is_named = [&](const Certificate& certificate) { return certificate.common_name() == name; };
   const auto found = std::find_if(certificates.begin(), certificates.end(), is_named);
   if (found == certificates.end()) {
-    return fail(ErrorKind::refused, "no certificate " + std::string(name) + " among " + listing(certificates));
+    return fail(ErrorKind::not_authentic, "no certificate " + std::string(name) + " among " + listing(certificates));
   }
   if (std::find_if(found + 1, certificates.end(), is_named) != certificates.end()) {
-    return fail(ErrorKind::refused, "more than one certificate " + std::string(name));
+    return fail(ErrorKind::not_authentic, "more than one certificate " + std::string(name));
   }
   return *found;
 }
@@ -107,18 +107,18 @@ std::optional<Product> named_product(const Chain& chain) {
 
 Result<void> check_names(const Chain& chain) {
   const auto product = named_product(chain);
-  if (!product) return fail(ErrorKind::refused, "the root is called " + chain.root.common_name());
+  if (!product) return fail(ErrorKind::not_authentic, "the root is called " + chain.root.common_name());
   const std::string prefix = chain.kind == SigningKey::vlek ? "SEV-VLEK-" : "SEV-";
   const std::string intermediate = prefix + std::string(evidence::sev_snp::product_name(*product));
   if (chain.intermediate.common_name() != intermediate) {
-    return fail(ErrorKind::refused, "the intermediate is called " + chain.intermediate.common_name());
+    return fail(ErrorKind::not_authentic, "the intermediate is called " + chain.intermediate.common_name());
   }
   if (chain.leaf.common_name() != leaf_common_name(chain.kind)) {
-    return fail(ErrorKind::refused, "the leaf is called " + chain.leaf.common_name());
+    return fail(ErrorKind::not_authentic, "the leaf is called " + chain.leaf.common_name());
   }
   for (const Certificate* certificate : members(chain)) {
     if (certificate->organization() != kOrganization) {
-      return fail(ErrorKind::refused, certificate->common_name() + " belongs to " + certificate->organization());
+      return fail(ErrorKind::not_authentic, certificate->common_name() + " belongs to " + certificate->organization());
     }
   }
   const auto issued_by = [](const Certificate& certificate, const Certificate& issuer) {
@@ -126,7 +126,7 @@ Result<void> check_names(const Chain& chain) {
   };
   if (!issued_by(chain.leaf, chain.intermediate) || !issued_by(chain.intermediate, chain.root) ||
       !issued_by(chain.root, chain.root)) {
-    return fail(ErrorKind::refused, "a certificate's issuer is not the next one's subject");
+    return fail(ErrorKind::not_authentic, "a certificate's issuer is not the next one's subject");
   }
   return {};
 }
@@ -134,16 +134,16 @@ Result<void> check_names(const Chain& chain) {
 Result<void> check_algorithms(const Chain& chain) {
   for (const Certificate* certificate : {&chain.intermediate, &chain.root}) {
     if (!has_rsa_4096(*certificate)) {
-      return fail(ErrorKind::refused, certificate->common_name() + " has no RSA-4096 key");
+      return fail(ErrorKind::not_authentic, certificate->common_name() + " has no RSA-4096 key");
     }
   }
-  if (!has_p384(chain.leaf)) return fail(ErrorKind::refused, chain.leaf.common_name() + " has no P-384 key");
+  if (!has_p384(chain.leaf)) return fail(ErrorKind::not_authentic, chain.leaf.common_name() + " has no P-384 key");
   for (const Certificate* certificate : members(chain)) {
     const X509_ALGOR* outer = nullptr;
     X509_get0_signature(nullptr, &outer, certificate->get());
     if (!internal::is_rsa_pss_sha384(outer) || !internal::is_rsa_pss_sha384(X509_get0_tbs_sigalg(certificate->get()))) {
       ERR_clear_error();
-      return fail(ErrorKind::refused, certificate->common_name() + " is not signed by RSASSA-PSS with SHA-384");
+      return fail(ErrorKind::not_authentic, certificate->common_name() + " is not signed by RSASSA-PSS with SHA-384");
     }
   }
   return {};
@@ -152,21 +152,21 @@ Result<void> check_algorithms(const Chain& chain) {
 Result<void> check_authority(const Chain& chain) {
   for (const Certificate* certificate : {&chain.intermediate, &chain.root}) {
     if (!may_sign_certificates(certificate->get())) {
-      return fail(ErrorKind::refused, certificate->common_name() + " is no certificate authority");
+      return fail(ErrorKind::not_authentic, certificate->common_name() + " is no certificate authority");
     }
   }
   // The intermediate signs leaves only.
   if (X509_get_pathlen(chain.intermediate.get()) != 0) {
-    return fail(ErrorKind::refused, chain.intermediate.common_name() + " may sign further authorities");
+    return fail(ErrorKind::not_authentic, chain.intermediate.common_name() + " may sign further authorities");
   }
   if ((X509_get_extension_flags(chain.leaf.get()) & EXFLAG_CA) != 0) {
-    return fail(ErrorKind::refused, chain.leaf.common_name() + " is a certificate authority");
+    return fail(ErrorKind::not_authentic, chain.leaf.common_name() + " is a certificate authority");
   }
   for (const Certificate* certificate : members(chain)) {
     const std::uint32_t flags = X509_get_extension_flags(certificate->get());
     ERR_clear_error();
     if ((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0) {
-      return fail(ErrorKind::refused, certificate->common_name() + " has an unreadable or unknown critical extension");
+      return fail(ErrorKind::not_authentic, certificate->common_name() + " has an unreadable or unknown critical extension");
     }
   }
   return {};
@@ -175,11 +175,11 @@ Result<void> check_authority(const Chain& chain) {
 Result<void> check_dates(const Chain& chain, base::Time now) {
   for (const Certificate* certificate : members(chain)) {
     if (now < certificate->not_before()) {
-      return fail(ErrorKind::refused,
+      return fail(ErrorKind::not_authentic,
                   certificate->common_name() + " is valid from " + base::to_iso8601(certificate->not_before()) + " on");
     }
     if (now > certificate->not_after()) {
-      return fail(ErrorKind::refused,
+      return fail(ErrorKind::not_authentic,
                   certificate->common_name() + " has expired at " + base::to_iso8601(certificate->not_after()));
     }
   }
@@ -194,13 +194,13 @@ Result<void> check_signatures(const Chain& chain) {
     return good;
   };
   if (!signed_by(chain.root, chain.root)) {
-    return fail(ErrorKind::refused, chain.root.common_name() + " is not signed by itself");
+    return fail(ErrorKind::not_authentic, chain.root.common_name() + " is not signed by itself");
   }
   if (!signed_by(chain.intermediate, chain.root)) {
-    return fail(ErrorKind::refused, chain.intermediate.common_name() + " is not signed by " + chain.root.common_name());
+    return fail(ErrorKind::not_authentic, chain.intermediate.common_name() + " is not signed by " + chain.root.common_name());
   }
   if (!signed_by(chain.leaf, chain.intermediate)) {
-    return fail(ErrorKind::refused, chain.leaf.common_name() + " is not signed by " + chain.intermediate.common_name());
+    return fail(ErrorKind::not_authentic, chain.leaf.common_name() + " is not signed by " + chain.intermediate.common_name());
   }
   return {};
 }

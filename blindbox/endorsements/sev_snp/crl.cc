@@ -38,7 +38,7 @@ Result<void> check_signature(X509_CRL* crl, const Certificate& root) {
   const bool may_sign = (X509_get_key_usage(root.get()) & KU_CRL_SIGN) != 0;
   const bool good = right_algorithm && right_issuer && may_sign && key != nullptr && X509_CRL_verify(crl, key) == 1;
   ERR_clear_error();
-  if (!good) return fail(ErrorKind::refused, "a revocation list is not signed by " + root.common_name());
+  if (!good) return fail(ErrorKind::not_authentic, "a revocation list is not signed by " + root.common_name());
   return {};
 }
 
@@ -47,8 +47,8 @@ Result<void> check_current(X509_CRL* crl, base::Time now) {
   const auto until = internal::to_time(X509_CRL_get0_nextUpdate(crl));
   if (!from || !until) return fail(ErrorKind::malformed, "a revocation list without dates");
   if (now < *from)
-    return fail(ErrorKind::refused, "a revocation list is current from " + base::to_iso8601(*from) + " on");
-  if (now > *until) return fail(ErrorKind::refused, "a revocation list was current until " + base::to_iso8601(*until));
+    return fail(ErrorKind::not_authentic, "a revocation list is current from " + base::to_iso8601(*from) + " on");
+  if (now > *until) return fail(ErrorKind::not_authentic, "a revocation list was current until " + base::to_iso8601(*until));
   return {};
 }
 
@@ -58,14 +58,14 @@ Result<void> check_not_listed(X509_CRL* crl, const Certificate& certificate) {
   X509_REVOKED* entry = nullptr;
   const int found = X509_CRL_get0_by_serial(crl, &entry, X509_get0_serialNumber(certificate.get()));
   ERR_clear_error();
-  if (found != 0) return fail(ErrorKind::refused, certificate.common_name() + " is revoked");
+  if (found != 0) return fail(ErrorKind::not_authentic, certificate.common_name() + " is revoked");
   return {};
 }
 
 }  // namespace
 
 Result<void> check_crls(const std::vector<Bytes>& crls, const Chain& chain, base::Time now) {
-  if (crls.empty()) return fail(ErrorKind::refused, "no revocation list");
+  if (crls.empty()) return fail(ErrorKind::not_authentic, "no revocation list");
   for (const Bytes& der : crls) {
     auto crl = parse_crl(der);
     if (!crl) return base::pass_on(crl);

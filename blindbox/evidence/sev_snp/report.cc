@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "blindbox/base/reader.h"
 
@@ -158,6 +159,10 @@ std::optional<Product> UnverifiedReport::product() const {
 bool Tcb::at_least(const Tcb& floor) const {
   return fmc >= floor.fmc && bootloader >= floor.bootloader && tee >= floor.tee && snp >= floor.snp &&
          microcode >= floor.microcode;
+}
+
+bool FirmwareVersion::at_least(const FirmwareVersion& floor) const {
+  return std::tie(major, minor, build) >= std::tie(floor.major, floor.minor, floor.build);
 }
 
 Tcb decode_tcb(std::uint64_t raw, Product product) {

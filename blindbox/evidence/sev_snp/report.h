@@ -41,6 +41,8 @@ struct FirmwareVersion {
   std::uint8_t build = 0;
   std::uint8_t minor = 0;
   std::uint8_t major = 0;
+  bool operator==(const FirmwareVersion&) const = default;
+  [[nodiscard]] bool at_least(const FirmwareVersion& floor) const;
 };
 
 // Guest policy bits (Table 10).
@@ -49,6 +51,11 @@ inline constexpr std::uint64_t kPolicyReserved1 = std::uint64_t{1} << 17;  // mu
 inline constexpr std::uint64_t kPolicyMigrateMa = std::uint64_t{1} << 18;
 inline constexpr std::uint64_t kPolicyDebug = std::uint64_t{1} << 19;
 inline constexpr std::uint64_t kPolicySingleSocket = std::uint64_t{1} << 20;
+inline constexpr std::uint64_t kPolicyCxlAllow = std::uint64_t{1} << 21;
+inline constexpr std::uint64_t kPolicyAes256Xts = std::uint64_t{1} << 22;
+inline constexpr std::uint64_t kPolicyRaplDisabled = std::uint64_t{1} << 23;
+inline constexpr std::uint64_t kPolicyCiphertextHiding = std::uint64_t{1} << 24;
+inline constexpr std::uint64_t kPolicyPageSwapDisabled = std::uint64_t{1} << 25;
 inline constexpr std::uint64_t kPolicyMbz = ~((std::uint64_t{1} << 26) - 1);
 
 enum class SigningKey : std::uint8_t { vcek = 0, vlek = 1, none = 7 };

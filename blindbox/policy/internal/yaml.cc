@@ -109,6 +109,17 @@ bool Node::boolean() const {
   return false;
 }
 
+std::uint64_t Node::mask() const {
+  const std::string_view text = tree_->text;
+  std::uint64_t value = 0;
+  if (tree_->kind == Tree::Kind::scalar && text.starts_with("0x") && text.size() > 2) {
+    const auto [stop, error] = std::from_chars(text.data() + 2, text.data() + text.size(), value, 16);
+    if (error == std::errc{} && stop == text.data() + text.size()) return value;
+  }
+  refuse("expected a mask such as 0x3f, of at most 64 bits");
+  return 0;
+}
+
 Map::Map(const Node& node) : node_(node) {
   if (node.tree_->kind != Tree::Kind::map) {
     node.refuse("expected a map of keys");

@@ -67,6 +67,9 @@ class Node {
     return out;
   }
 
+  // "0x3f": a mask of at most 64 bits.
+  [[nodiscard]] std::uint64_t mask() const;
+
  private:
   friend class Map;
   friend class Sequence;

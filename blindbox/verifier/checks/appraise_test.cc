@@ -68,16 +68,143 @@ TEST(GuestPolicy, DebugAndMigrationAreRefusedByAnyPolicy) {
   EXPECT_EQ(outcome(kMigrateMaDisabled, s), Outcome::failed);
 }
 
-TEST(GuestPolicy, SmtAndSocketsMatterWhereAsked) {
+TEST(GuestPolicy, FlagsMatterWhereAsked) {
+  struct Row {
+    const AppraiseCheck* check;
+    bool policy::GuestPolicy::*flag;
+    unsigned bit;
+    bool wanted;
+  };
+  for (const Row& row : {Row{&kSmtDisabled, &policy::GuestPolicy::smt_disabled, 16, false},
+                         Row{&kSingleSocket, &policy::GuestPolicy::single_socket, 20, true},
+                         Row{&kCxlDisabled, &policy::GuestPolicy::cxl_disabled, 21, false},
+                         Row{&kAes256Xts, &policy::GuestPolicy::aes_256_xts, 22, true},
+                         Row{&kRaplDisabled, &policy::GuestPolicy::rapl_disabled, 23, true},
+                         Row{&kCiphertextHiding, &policy::GuestPolicy::ciphertext_hiding, 24, true},
+                         Row{&kPageSwapDisabled, &policy::GuestPolicy::page_swap_disabled, 25, true}}) {
+    SCOPED_TRACE(row.check->id);
+    const std::uint64_t bit = std::uint64_t{1} << row.bit;
+    for (const bool set : {false, true}) {
+      Setting s;
+      s.report.policy = set ? bit : ~bit;
+      EXPECT_EQ(outcome(*row.check, s), Outcome::not_requested);
+      s.policy.sev_snp.guest_policy.*row.flag = true;
+      EXPECT_EQ(outcome(*row.check, s), set == row.wanted ? Outcome::passed : Outcome::failed);
+    }
+  }
+}
+
+TEST(GuestPolicy, AbiIsComparedAsAVersion) {
   Setting s;
-  EXPECT_EQ(outcome(kSmtDisabled, s), Outcome::not_requested);
-  EXPECT_EQ(outcome(kSingleSocket, s), Outcome::not_requested);
-  s.policy.sev_snp.require_smt_disabled = s.policy.sev_snp.require_single_socket = true;
-  EXPECT_EQ(outcome(kSmtDisabled, s), Outcome::passed);
-  EXPECT_EQ(outcome(kSingleSocket, s), Outcome::failed);
-  s.report.policy = std::uint64_t{1} << 16 | std::uint64_t{1} << 20;
-  EXPECT_EQ(outcome(kSmtDisabled, s), Outcome::failed);
-  EXPECT_EQ(outcome(kSingleSocket, s), Outcome::passed);
+  s.report.policy = 0x0133;  // 1.51
+  EXPECT_EQ(outcome(kMinimumAbi, s), Outcome::not_requested);
+  const auto with = [&](std::uint8_t major, std::uint8_t minor) {
+    s.policy.sev_snp.guest_policy.minimum_abi_major = major;
+    s.policy.sev_snp.guest_policy.minimum_abi_minor = minor;
+    return outcome(kMinimumAbi, s);
+  };
+  EXPECT_EQ(with(1, 51), Outcome::passed);
+  EXPECT_EQ(with(0, 255), Outcome::passed);
+  EXPECT_EQ(with(1, 52), Outcome::failed);
+  EXPECT_EQ(with(2, 0), Outcome::failed);
+}
+
+TEST(Platform, AliasCheckIsDemandedWhereTheReportTellsOfIt) {
+  Setting s;
+  s.report.version = 2;
+  EXPECT_EQ(outcome(kAliasCheck, s), Outcome::not_requested);
+  for (const std::uint32_t version : {3U, 5U}) {
+    s.report.version = version;
+    s.report.platform_info = ~(std::uint64_t{1} << 5);
+    EXPECT_EQ(outcome(kAliasCheck, s), Outcome::failed);
+    s.report.platform_info = std::uint64_t{1} << 5;
+    EXPECT_EQ(outcome(kAliasCheck, s), Outcome::passed);
+  }
+  s.policy.unsafe.allow_incomplete_alias_check.emplace();
+  EXPECT_EQ(outcome(kAliasCheck, s), Outcome::passed);
+  s.report.platform_info = 0;
+  EXPECT_EQ(outcome(kAliasCheck, s), Outcome::not_requested) << "never counted as a pass";
+}
+
+TEST(Platform, BitsAreRequiredAndRefused) {
+  Setting s;
+  s.report.platform_info = 0b0110;
+  EXPECT_EQ(outcome(kPlatformRequired, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kPlatformRefused, s), Outcome::not_requested);
+  s.policy.sev_snp.platform_info = {.required = 0b0110, .refused = 0b1001};
+  EXPECT_EQ(outcome(kPlatformRequired, s), Outcome::passed);
+  EXPECT_EQ(outcome(kPlatformRefused, s), Outcome::passed);
+  s.report.platform_info = 0b1100;
+  EXPECT_EQ(outcome(kPlatformRequired, s), Outcome::failed);
+  EXPECT_EQ(outcome(kPlatformRefused, s), Outcome::failed);
+}
+
+TEST(Mitigations, AreMasksAndNoNumbers) {
+  struct Row {
+    const AppraiseCheck* check;
+    std::optional<std::uint64_t> UnverifiedReport::*vector;
+    std::uint64_t policy::MitigationPolicy::*mask;
+  };
+  for (const Row& row :
+       {Row{&kLaunchMitigations, &UnverifiedReport::launch_mit_vector, &policy::MitigationPolicy::launch},
+        Row{&kCurrentMitigations, &UnverifiedReport::current_mit_vector, &policy::MitigationPolicy::current}}) {
+    Setting s;
+    EXPECT_EQ(outcome(*row.check, s), Outcome::not_requested);
+    s.policy.sev_snp.mitigations.*row.mask = 0b011;
+    EXPECT_EQ(outcome(*row.check, s), Outcome::failed) << "the report has no vector";
+    s.report.*row.vector = 0b111;
+    EXPECT_EQ(outcome(*row.check, s), Outcome::passed);
+    s.report.*row.vector = 0b100;
+    EXPECT_EQ(outcome(*row.check, s), Outcome::failed) << "a larger number without the bits";
+  }
+}
+
+TEST(Firmware, CurrentAndCommittedReachTheMinimum) {
+  using evidence::sev_snp::FirmwareVersion;
+  Setting s;
+  EXPECT_EQ(outcome(kFirmwareMinimum, s), Outcome::failed) << "no entry for the product";
+  auto& milan_policy = s.policy.sev_snp.products[Product::milan];
+  EXPECT_EQ(outcome(kFirmwareMinimum, s), Outcome::not_requested);
+  milan_policy.minimum_firmware = FirmwareVersion{.build = 22, .minor = 55, .major = 1};
+  const FirmwareVersion floor{.build = 22, .minor = 55, .major = 1}, below{.build = 21, .minor = 55, .major = 1};
+  s.report.current_firmware = s.report.committed_firmware = floor;
+  EXPECT_EQ(outcome(kFirmwareMinimum, s), Outcome::passed);
+  s.report.committed_firmware = below;
+  EXPECT_EQ(outcome(kFirmwareMinimum, s), Outcome::failed);
+  s.report.current_firmware = below;
+  s.report.committed_firmware = floor;
+  EXPECT_EQ(outcome(kFirmwareMinimum, s), Outcome::failed);
+  s.report.current_firmware = {.build = 0, .minor = 56, .major = 1};
+  EXPECT_EQ(outcome(kFirmwareMinimum, s), Outcome::passed);
+}
+
+TEST(Identity, IdsAndKeysAreInThePolicy) {
+  Setting s;
+  for (const auto* check : {&kFamilyId, &kImageId, &kIdKey, &kAuthorKey, &kGuestSvn}) {
+    EXPECT_EQ(outcome(*check, s), Outcome::not_requested);
+  }
+  auto& wanted = s.policy.sev_snp;
+  wanted.family_ids = {{ByteArray<16>{std::byte{1}}}};
+  wanted.image_ids = {{ByteArray<16>{std::byte{2}}}};
+  wanted.id_key_digests = {{ByteArray<48>{std::byte{3}}}};
+  wanted.author_key_digests = {{ByteArray<48>{std::byte{4}}}};
+  wanted.minimum_guest_svn = 7;
+  s.report.guest_svn = 6;
+  for (const auto* check : {&kFamilyId, &kImageId, &kIdKey, &kAuthorKey, &kGuestSvn}) {
+    EXPECT_EQ(outcome(*check, s), Outcome::failed) << check->id;
+  }
+  s.report.family_id = {std::byte{1}};
+  s.report.image_id = {std::byte{2}};
+  s.report.id_key_digest = {std::byte{3}};
+  s.report.author_key_digest = {std::byte{4}};
+  s.report.guest_svn = 7;
+  EXPECT_EQ(outcome(kAuthorKey, s), Outcome::failed) << "AUTHOR_KEY_EN is 0";
+  s.report.author_key_en = true;
+  for (const auto* check : {&kFamilyId, &kImageId, &kIdKey, &kAuthorKey, &kGuestSvn}) {
+    EXPECT_EQ(outcome(*check, s), Outcome::passed) << check->id;
+  }
+  wanted.family_ids->clear();
+  EXPECT_EQ(outcome(kFamilyId, s), Outcome::failed) << "an empty list accepts nothing";
 }
 
 TEST(Product, IsOneThatThePolicyLists) {
@@ -100,7 +227,7 @@ TEST(MinimumTcb, IsComparedPartByPart) {
     Setting s;
     s.report.*field.raw = milan(floor);
     EXPECT_EQ(outcome(*field.check, s), Outcome::failed) << "no floor for the product";
-    s.policy.sev_snp.products[Product::milan] = floor;
+    s.policy.sev_snp.products[Product::milan] = {.minimum_tcb = floor};
     EXPECT_EQ(outcome(*field.check, s), Outcome::passed);
     for (auto part : {&Tcb::bootloader, &Tcb::tee, &Tcb::snp, &Tcb::microcode}) {
       Tcb below{.bootloader = 255, .tee = 255, .snp = 255, .microcode = 255};
@@ -116,7 +243,8 @@ TEST(MinimumTcb, IsComparedPartByPart) {
 TEST(MinimumTcb, ReadsTurinsLayoutOnTurin) {
   Setting s;
   s.product = Product::turin;
-  s.policy.sev_snp.products[Product::turin] = {.fmc = 2, .bootloader = 0, .tee = 0, .snp = 0, .microcode = 0};
+  s.policy.sev_snp.products[Product::turin] = {
+      .minimum_tcb = {.fmc = 2, .bootloader = 0, .tee = 0, .snp = 0, .microcode = 0}};
   s.report.reported_tcb = encode_tcb({.fmc = 2}, Product::turin);
   EXPECT_EQ(outcome(kTcbMinimum, s), Outcome::passed);
   s.report.reported_tcb = encode_tcb({.fmc = 1, .bootloader = 9}, Product::turin);
@@ -170,7 +298,7 @@ TEST(ReportData, IsTheChannelsOrTheWaiverIsByName) {
 TEST(Measurement, IsOneThatThePolicyLists) {
   Setting s;
   EXPECT_EQ(outcome(kMeasurement, s), Outcome::failed) << "an empty list accepts nothing";
-  s.policy.sev_snp.measurements = {ByteArray<48>{std::byte{1}}, ByteArray<48>{std::byte{2}}};
+  s.policy.sev_snp.measurements = {{ByteArray<48>{std::byte{1}}, ByteArray<48>{std::byte{2}}}};
   EXPECT_EQ(outcome(kMeasurement, s), Outcome::failed);
   s.report.measurement[0] = std::byte{2};
   EXPECT_EQ(outcome(kMeasurement, s), Outcome::passed);

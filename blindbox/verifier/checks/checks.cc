@@ -17,9 +17,15 @@ constexpr std::array kAuthenticate = {
 };
 
 constexpr std::array kAppraise = {
-    &kProductAllowed, &kTcbCommitted,   &kTcbMinimum,     &kTcbLaunch,     &kDebugDisabled,    &kMigrateMaDisabled,
-    &kSmtDisabled,    &kSingleSocket,   &kVmpl,           &kChipIdAllowed, &kReportData,       &kMeasurement,
-    &kHostData,       &kUvmEndorsement, &kManifestFormat, &kManifestModel, &kManifestSoftware, &kManifestIsolation,
+    &kProductAllowed,     &kTcbCommitted,     &kTcbMinimum,        &kTcbLaunch,
+    &kFirmwareMinimum,    &kDebugDisabled,    &kMigrateMaDisabled, &kMinimumAbi,
+    &kSmtDisabled,        &kSingleSocket,     &kCxlDisabled,       &kAes256Xts,
+    &kRaplDisabled,       &kCiphertextHiding, &kPageSwapDisabled,  &kVmpl,
+    &kAliasCheck,         &kPlatformRequired, &kPlatformRefused,   &kLaunchMitigations,
+    &kCurrentMitigations, &kChipIdAllowed,    &kReportData,        &kMeasurement,
+    &kHostData,           &kFamilyId,         &kImageId,           &kIdKey,
+    &kAuthorKey,          &kGuestSvn,         &kUvmEndorsement,    &kManifestFormat,
+    &kManifestModel,      &kManifestSoftware, &kManifestIsolation,
 };
 
 }  // namespace

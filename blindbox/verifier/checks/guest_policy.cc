@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may the host do to the guest? The firmware enforces the guest policy that the report repeats. Debugging and a
-// migration agent give the guest's memory to others: refused by every policy.
+// What did the guest's owner fix at launch? Debugging and migration are refused by every policy.
 #include <fmt/format.h>
+
+#include <tuple>
 
 #include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
 namespace {
 
-using evidence::sev_snp::kPolicyDebug;
-using evidence::sev_snp::kPolicyMigrateMa;
-using evidence::sev_snp::kPolicySingleSocket;
-using evidence::sev_snp::kPolicySmt;
 using internal::answer;
 using internal::Answer;
 using internal::AppraiseContext;
+using policy::GuestPolicy;
 
 Answer bit_is(const AppraiseContext& context, std::uint64_t bit, bool wanted) {
   const std::uint64_t policy = context.report.claims().policy;
@@ -22,29 +20,63 @@ Answer bit_is(const AppraiseContext& context, std::uint64_t bit, bool wanted) {
   return answer(found == wanted, wanted ? "1" : "0", fmt::format("{} (POLICY {:#x})", found ? 1 : 0, policy));
 }
 
-Answer judge_debug(const AppraiseContext& context) { return bit_is(context, kPolicyDebug, false); }
-Answer judge_migrate_ma(const AppraiseContext& context) { return bit_is(context, kPolicyMigrateMa, false); }
-
-Answer judge_smt(const AppraiseContext& context) {
-  const Answer found = bit_is(context, kPolicySmt, false);
-  return context.policy.sev_snp.require_smt_disabled ? found : internal::not_requested("any", found.actual);
+template <std::uint64_t Bit>
+Answer judge_refused(const AppraiseContext& context) {
+  return bit_is(context, Bit, false);
 }
 
-Answer judge_single_socket(const AppraiseContext& context) {
-  const Answer found = bit_is(context, kPolicySingleSocket, true);
-  return context.policy.sev_snp.require_single_socket ? found : internal::not_requested("any", found.actual);
+template <bool GuestPolicy::*Flag, std::uint64_t Bit, bool Wanted>
+Answer judge(const AppraiseContext& context) {
+  Answer found = bit_is(context, Bit, Wanted);
+  return context.policy.sev_snp.guest_policy.*Flag ? found : internal::not_requested("any", std::move(found.actual));
+}
+
+// POLICY, bits 15:8 and 7:0. The firmware has launched the guest under it, so it speaks at least that version.
+Answer judge_abi(const AppraiseContext& context) {
+  const GuestPolicy& wanted = context.policy.sev_snp.guest_policy;
+  const std::uint64_t policy = context.report.claims().policy;
+  const auto major = static_cast<std::uint8_t>(policy >> 8), minor = static_cast<std::uint8_t>(policy);
+  std::string actual = fmt::format("{}.{}", major, minor);
+  if (wanted.minimum_abi_major == 0 && wanted.minimum_abi_minor == 0) {
+    return internal::not_requested("any", std::move(actual));
+  }
+  return answer(std::tie(major, minor) >= std::tie(wanted.minimum_abi_major, wanted.minimum_abi_minor),
+                fmt::format("at least {}.{}", wanted.minimum_abi_major, wanted.minimum_abi_minor), std::move(actual));
 }
 
 }  // namespace
 
+namespace snp = evidence::sev_snp;
+
 constinit const AppraiseCheck kDebugDisabled{"sev_snp.policy.debug_disabled", "AMD 56860 rev. 1.58, Table 10, bit 19",
-                                             "the guest can be debugged: its host reads its memory", "", &judge_debug};
-constinit const AppraiseCheck kMigrateMaDisabled{"sev_snp.policy.migrate_ma_disabled",
-                                                 "AMD 56860 rev. 1.58, Table 10, bit 18",
-                                                 "the guest may be handed to a migration agent", "", &judge_migrate_ma};
+                                             "the guest can be debugged: its host reads its memory", "",
+                                             &judge_refused<snp::kPolicyDebug>};
+constinit const AppraiseCheck kMigrateMaDisabled{
+    "sev_snp.policy.migrate_ma_disabled", "AMD 56860 rev. 1.58, Table 10, bit 18",
+    "the guest may be handed to a migration agent", "", &judge_refused<snp::kPolicyMigrateMa>};
+constinit const AppraiseCheck kMinimumAbi{"sev_snp.policy.abi", "AMD 56860 rev. 1.58, Table 10, bits 15 to 0",
+                                          "the guest may run on firmware of an older interface", "", &judge_abi};
 constinit const AppraiseCheck kSmtDisabled{"sev_snp.policy.smt_disabled", "AMD 56860 rev. 1.58, Table 10, bit 16",
-                                           "the guest may share a core with others", "", &judge_smt};
+                                           "the guest may share a core with others", "",
+                                           &judge<&GuestPolicy::smt_disabled, snp::kPolicySmt, false>};
 constinit const AppraiseCheck kSingleSocket{"sev_snp.policy.single_socket", "AMD 56860 rev. 1.58, Table 10, bit 20",
-                                            "the guest may run across sockets", "", &judge_single_socket};
+                                            "the guest may run across sockets", "",
+                                            &judge<&GuestPolicy::single_socket, snp::kPolicySingleSocket, true>};
+constinit const AppraiseCheck kCxlDisabled{"sev_snp.policy.cxl_disabled", "AMD 56860 rev. 1.58, Table 10, bit 21",
+                                           "the guest may use memory behind CXL", "",
+                                           &judge<&GuestPolicy::cxl_disabled, snp::kPolicyCxlAllow, false>};
+constinit const AppraiseCheck kAes256Xts{"sev_snp.policy.aes_256_xts", "AMD 56860 rev. 1.58, Table 10, bit 22",
+                                         "the guest's memory may be encrypted with less than AES-256-XTS", "",
+                                         &judge<&GuestPolicy::aes_256_xts, snp::kPolicyAes256Xts, true>};
+constinit const AppraiseCheck kRaplDisabled{"sev_snp.policy.rapl_disabled", "AMD 56860 rev. 1.58, Table 10, bit 23",
+                                            "the host may read the power that the guest draws", "",
+                                            &judge<&GuestPolicy::rapl_disabled, snp::kPolicyRaplDisabled, true>};
+constinit const AppraiseCheck kCiphertextHiding{
+    "sev_snp.policy.ciphertext_hiding", "AMD 56860 rev. 1.58, Table 10, bit 24",
+    "the host may read the guest's memory as ciphertext", "",
+    &judge<&GuestPolicy::ciphertext_hiding, snp::kPolicyCiphertextHiding, true>};
+constinit const AppraiseCheck kPageSwapDisabled{
+    "sev_snp.policy.page_swap_disabled", "AMD 56860 rev. 1.58, Table 10, bit 25", "the host may swap the guest's pages",
+    "", &judge<&GuestPolicy::page_swap_disabled, snp::kPolicyPageSwapDisabled, true>};
 
 }  // namespace blindbox::verifier::checks

@@ -4,8 +4,6 @@
 // is partial, and a number as a whole says nothing.
 #include <fmt/format.h>
 
-#include <tuple>
-
 #include "blindbox/verifier/internal/checks.h"
 
 namespace blindbox::verifier::checks {
@@ -59,8 +57,7 @@ Answer judge_committed(const AppraiseContext& context) {
   const Product product = context.report.product();
   const Tcb current = context.report.decode(claims.current_tcb);
   const Tcb committed = context.report.decode(claims.committed_tcb);
-  const auto order = [](const FirmwareVersion& v) { return std::tuple(v.major, v.minor, v.build); };
-  const bool firmware = order(claims.committed_firmware) <= order(claims.current_firmware);
+  const bool firmware = claims.current_firmware.at_least(claims.committed_firmware);
   // Several genuine hosts run newer microcode than they committed to: at most, not equal.
   return answer(current.at_least(committed) && firmware,
                 "at most " + text(current, product) + ", firmware " + text(claims.current_firmware),
@@ -74,7 +71,8 @@ Answer at_least_floor(const AppraiseContext& context, std::uint64_t raw) {
   if (floor == context.policy.sev_snp.products.end()) {
     return answer(false, "a minimum for this product in the policy", text(found, product));
   }
-  return answer(found.at_least(floor->second), "at least " + text(floor->second, product), text(found, product));
+  return answer(found.at_least(floor->second.minimum_tcb), "at least " + text(floor->second.minimum_tcb, product),
+                text(found, product));
 }
 
 Answer judge_minimum(const AppraiseContext& context) {
@@ -83,6 +81,20 @@ Answer judge_minimum(const AppraiseContext& context) {
 
 Answer judge_launch(const AppraiseContext& context) {
   return at_least_floor(context, context.report.claims().launch_tcb);
+}
+
+// CURRENT is what runs; COMMITTED is what it cannot be rolled back below.
+Answer judge_firmware(const AppraiseContext& context) {
+  const auto& claims = context.report.claims();
+  std::string actual = text(claims.current_firmware) + ", committed " + text(claims.committed_firmware);
+  const auto entry = context.policy.sev_snp.products.find(context.report.product());
+  if (entry == context.policy.sev_snp.products.end()) {
+    return answer(false, "a minimum for this product in the policy", std::move(actual));
+  }
+  const auto& floor = entry->second.minimum_firmware;
+  if (!floor) return internal::not_requested("any", std::move(actual));
+  return answer(claims.current_firmware.at_least(*floor) && claims.committed_firmware.at_least(*floor),
+                "at least " + text(*floor), std::move(actual));
 }
 
 constexpr std::string_view kHint = "the host needs newer firmware, or the policy a lower minimum_tcb";
@@ -102,5 +114,9 @@ constinit const AppraiseCheck kTcbMinimum{"sev_snp.tcb.minimum", "AMD 56860 rev.
 constinit const AppraiseCheck kTcbLaunch{"sev_snp.tcb.launch", "AMD 56860 rev. 1.58, Table 23, LAUNCH_TCB",
                                          "the guest was launched under a TCB below the policy's minimum",
                                          "launch the guest again on the updated platform", &judge_launch};
+
+constinit const AppraiseCheck kFirmwareMinimum{
+    "sev_snp.firmware.minimum", "AMD 56860 rev. 1.58, Table 23, CURRENT_BUILD to COMMITTED_MAJOR",
+    "the firmware is older than the policy's minimum, or can be rolled back below it", kHint, &judge_firmware};
 
 }  // namespace blindbox::verifier::checks

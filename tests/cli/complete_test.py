@@ -48,7 +48,7 @@ class Positions(harness.StageTest):
 
     def test_no_proxy(self):
         self.stage.write("f.py", CODE)
-        self.expect(self.complete("f.py:2:12"), 5, "cannot connect to " + self.nobody[7:],
+        self.expect(self.complete("f.py:2:12"), 6, "cannot connect to " + self.nobody[7:],
                     'hint: no proxy is there: run "blindbox connect URL --policy FILE" first')
         for url in ["https://127.0.0.1:1", "127.0.0.1:1", "http://", "http://127.0.0.1:1/v1"]:
             self.expect(self.stage.run("complete", "f.py:2:12", "--proxy", url), 2, "blindbox: error: ")
@@ -74,7 +74,7 @@ class Positions(harness.StageTest):
                 self.expect(ran, code, text, out="x\n" if name == "half an answer" else "")
         stranger = Stranger(strangers.hangs_up)
         self.addCleanup(stranger.close)
-        self.expect(self.stage.run("complete", "f.py:2:12", "--proxy", f"http://127.0.0.1:{stranger.port}"), 5,
+        self.expect(self.stage.run("complete", "f.py:2:12", "--proxy", f"http://127.0.0.1:{stranger.port}"), 6,
                     "the server closed without an answer")
 
 

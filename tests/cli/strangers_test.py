@@ -49,24 +49,24 @@ class Strangers(harness.StageTest):
             port = closed.getsockname()[1]
         for command in [["verify"], ["connect", "--listen", "127.0.0.1:0"]]:
             ran = self.stage.run(*command, f"https://127.0.0.1:{port}", "--policy", self.policy)
-            self.expect(ran, 5, f"cannot connect to 127.0.0.1:{port}: Connection refused",
+            self.expect(ran, 6, f"cannot connect to 127.0.0.1:{port}: Connection refused",
                         "hint: is the server running, and is the port right?")
 
     def test_a_name_that_nobody_has(self):
         ran = self.stage.run("verify", "https://blindbox.invalid:8443", "--policy", self.policy)
-        self.expect(ran, 5, "cannot find blindbox.invalid")
+        self.expect(ran, 6, "cannot find blindbox.invalid")
 
     def test_plain_http(self):
-        received = self.refused(answers(message("400 Bad Request")), 5, "TLS")
+        received = self.refused(answers(message("400 Bad Request")), 6, "TLS")
         self.assertNotIn(b"POST", received)
-        self.refused(strangers.speaks_first(b"SSH-2.0-OpenSSH_9.2\r\n"), 5, "TLS")
+        self.refused(strangers.speaks_first(b"SSH-2.0-OpenSSH_9.2\r\n"), 6, "TLS")
 
     def test_hanging_up_in_the_handshake(self):
-        self.refused(strangers.hangs_up, 5, "TLS")
+        self.refused(strangers.hangs_up, 6, "TLS")
 
     def test_tls_1_2(self):
         serve = over_tls(self.certificate, strangers.says_nothing, ssl.TLSVersion.TLSv1_2)
-        self.assertNotIn(b"POST", self.refused(serve, 5, "TLS", "protocol version"))
+        self.assertNotIn(b"POST", self.refused(serve, 6, "TLS", "protocol version"))
 
     def test_a_web_server(self):
         hint = 'the URL must name a "blindbox serve"'
@@ -77,7 +77,7 @@ class Strangers(harness.StageTest):
         self.refused_over_tls(answers(message("200 OK", b"<html>hello")), 13, no_blindbox, "status 200", hint)
         self.refused_over_tls(answers(b"220 mail.example.com ESMTP\r\n"), 13, no_blindbox, hint)
         self.refused_over_tls(strangers.ends, 13, no_blindbox, "it closed the connection", hint)
-        self.refused_over_tls(strangers.hangs_up, 5, "reading from the connection failed")
+        self.refused_over_tls(strangers.hangs_up, 6, "reading from the connection failed")
 
     def test_a_server_without_a_device(self):
         self.refused_over_tls(answers(message("503 Service Unavailable")), 9, "the server has no evidence",
@@ -96,7 +96,7 @@ class Strangers(harness.StageTest):
 
     def test_zz_a_server_that_says_nothing(self):
         code, lines = self.waiting.wait()
-        self.assertEqual((code, lines), (5, []))
+        self.assertEqual((code, lines), (6, []))
         self.assertIn("the TLS handshake timed out", self.waiting.errors())
 
 

@@ -26,6 +26,7 @@ struct Finding {
   std::string reference;  // document, section or table
   std::string failure;    // what a failure means, for an error's first line: "the guest can be debugged"
   std::string hint;       // what to do about a failure; may be empty
+  std::string purpose;    // what the check prevents, as one sentence
 };
 
 class Verdict {

@@ -17,7 +17,11 @@ Answer judge(const ParseContext& context) {
 
 }  // namespace
 
-constinit const ParseCheck kCertificatesReadable{"sev_snp.certificates.readable", "RFC 5280, section 4.1",
-                                                 "a certificate in the evidence cannot be read", "", &judge};
+constinit const ParseCheck kCertificatesReadable{"sev_snp.certificates.readable",
+                                                 "RFC 5280, section 4.1",
+                                                 "a certificate in the evidence cannot be read",
+                                                 "",
+                                                 &judge,
+                                                 "Refuses oversize certificates, trailing bytes and ambiguous names."};
 
 }  // namespace blindbox::verifier::checks

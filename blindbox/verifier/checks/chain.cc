@@ -49,20 +49,42 @@ Answer judge_signatures(const AuthenticateContext& context) {
 }  // namespace
 
 constinit const AuthenticateCheck kChainComplete{
-    "sev_snp.chain.complete", kProfile, "the certificate chain is not complete",
-    "the evidence must carry the VCEK or VLEK together with AMD's ASK or ASVK and ARK", &judge_complete};
-constinit const AuthenticateCheck kChainNames{"sev_snp.chain.names", kProfile,
-                                              "the certificate chain has other names than AMD's", "", &judge_names};
-constinit const AuthenticateCheck kChainAlgorithms{"sev_snp.chain.algorithms", kProfile,
-                                                   "the certificate chain uses other algorithms than AMD's", "",
-                                                   &judge_algorithms};
-constinit const AuthenticateCheck kChainAuthority{"sev_snp.chain.authority", "RFC 5280, sections 4.2.1.3 and 4.2.1.9",
-                                                  "a certificate was issued by one that may not issue", "",
-                                                  &judge_authority};
-constinit const AuthenticateCheck kChainDates{"sev_snp.chain.dates", "RFC 5280, section 4.1.2.5",
-                                              "a certificate is not valid at this time",
-                                              "compare this machine's clock with the dates", &judge_dates};
-constinit const AuthenticateCheck kChainSignatures{"sev_snp.chain.signatures", "RFC 5280, section 6.1.3",
-                                                   "a certificate is not signed by its issuer", "", &judge_signatures};
+    "sev_snp.chain.complete",
+    kProfile,
+    "the certificate chain is not complete",
+    "the evidence must carry the VCEK or VLEK together with AMD's ASK or ASVK and ARK",
+    &judge_complete,
+    "Refuses a VLEK taken for a VCEK, and another product's chain beside the leaf."};
+constinit const AuthenticateCheck kChainNames{"sev_snp.chain.names",
+                                              kProfile,
+                                              "the certificate chain has other names than AMD's",
+                                              "",
+                                              &judge_names,
+                                              "Refuses a genuine certificate of another role or product in the chain."};
+constinit const AuthenticateCheck kChainAlgorithms{"sev_snp.chain.algorithms",
+                                                   kProfile,
+                                                   "the certificate chain uses other algorithms than AMD's",
+                                                   "",
+                                                   &judge_algorithms,
+                                                   "Refuses weaker keys and signatures than AMD's."};
+constinit const AuthenticateCheck kChainAuthority{"sev_snp.chain.authority",
+                                                  "RFC 5280, sections 4.2.1.3 and 4.2.1.9",
+                                                  "a certificate was issued by one that may not issue",
+                                                  "",
+                                                  &judge_authority,
+                                                  "Refuses a leaf that issues another leaf."};
+constinit const AuthenticateCheck kChainDates{
+    "sev_snp.chain.dates",
+    "RFC 5280, section 4.1.2.5",
+    "a certificate is not valid at this time",
+    "compare this machine's clock with the dates",
+    &judge_dates,
+    "Refuses certificates outside their dates, at the time at which the evidence is judged."};
+constinit const AuthenticateCheck kChainSignatures{"sev_snp.chain.signatures",
+                                                   "RFC 5280, section 6.1.3",
+                                                   "a certificate is not signed by its issuer",
+                                                   "",
+                                                   &judge_signatures,
+                                                   "Refuses certificates that AMD did not sign."};
 
 }  // namespace blindbox::verifier::checks

@@ -14,7 +14,7 @@ namespace blindbox::verifier::checks {
 namespace {
 
 struct Listed {
-  std::string id, reference, failure;
+  std::string id, reference, failure, purpose;
 };
 
 std::vector<Listed> all() {
@@ -22,7 +22,8 @@ std::vector<Listed> all() {
   const auto add = [&out](const auto& checks) {
     for (const auto* check : checks) {
       EXPECT_NE(check->judge, nullptr);
-      out.push_back({std::string(check->id), std::string(check->reference), std::string(check->failure)});
+      out.push_back({std::string(check->id), std::string(check->reference), std::string(check->failure),
+                     std::string(check->purpose)});
     }
   };
   add(parse_checks());
@@ -36,6 +37,7 @@ TEST(Checks, EachHasAnIdOfItsOwnAndAClause) {
   for (const Listed& check : all()) {
     EXPECT_TRUE(ids.insert(check.id).second) << check.id;
     EXPECT_FALSE(check.reference.empty()) << check.id;
+    EXPECT_TRUE(check.purpose.ends_with('.')) << check.id << " says in no sentence what it prevents";
     // Only the check that never fails has no words for it.
     EXPECT_EQ(check.failure.empty(), check.id == "azure.uvm_endorsement") << check.id;
   }

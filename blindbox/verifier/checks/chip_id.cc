@@ -39,9 +39,17 @@ Answer judge_allowed(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck kChipId{"sev_snp.chip_id", "AMD 56860 rev. 1.58, Table 23, CHIP_ID; AMD 57230, HWID",
-                                          "the report comes from another chip than its certificate", "", &judge_hwid};
-constinit const AppraiseCheck kChipIdAllowed{"sev_snp.chip_id.allowed", "AMD 56860 rev. 1.58, Table 23, CHIP_ID",
-                                             "the chip is not in the policy", "", &judge_allowed};
+constinit const AuthenticateCheck kChipId{"sev_snp.chip_id",
+                                          "AMD 56860 rev. 1.58, Table 23, CHIP_ID; AMD 57230, HWID",
+                                          "the report comes from another chip than its certificate",
+                                          "",
+                                          &judge_hwid,
+                                          "Refuses a certificate of one chip beside a report of another."};
+constinit const AppraiseCheck kChipIdAllowed{"sev_snp.chip_id.allowed",
+                                             "AMD 56860 rev. 1.58, Table 23, CHIP_ID",
+                                             "the chip is not in the policy",
+                                             "",
+                                             &judge_allowed,
+                                             "Refuses a genuine machine in wrong hands, where the policy lists chips."};
 
 }  // namespace blindbox::verifier::checks

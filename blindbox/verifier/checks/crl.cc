@@ -24,7 +24,12 @@ Answer judge(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck kCrl{"sev_snp.crl", "RFC 5280, section 6.3; AMD 57230, CRL",
-                                       "the chain's revocation lists do not hold", "", &judge};
+constinit const AuthenticateCheck kCrl{"sev_snp.crl",
+                                       "RFC 5280, section 6.3; AMD 57230, CRL",
+                                       "the chain's revocation lists do not hold",
+                                       "",
+                                       &judge,
+                                       "Refuses revoked certificates, and stale or foreign lists; a list that is there "
+                                       "is judged even where none is asked for."};
 
 }  // namespace blindbox::verifier::checks

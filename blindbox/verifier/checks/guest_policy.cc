@@ -48,35 +48,73 @@ Answer judge_abi(const AppraiseContext& context) {
 
 namespace snp = evidence::sev_snp;
 
-constinit const AppraiseCheck kDebugDisabled{"sev_snp.policy.debug_disabled", "AMD 56860 rev. 1.58, Table 10, bit 19",
-                                             "the guest can be debugged: its host reads its memory", "",
-                                             &judge_refused<snp::kPolicyDebug>};
+constinit const AppraiseCheck kDebugDisabled{
+    "sev_snp.policy.debug_disabled",
+    "AMD 56860 rev. 1.58, Table 10, bit 19",
+    "the guest can be debugged: its host reads its memory",
+    "",
+    &judge_refused<snp::kPolicyDebug>,
+    "Keeps the host from decrypting the guest's memory; every policy refuses a debug guest."};
 constinit const AppraiseCheck kMigrateMaDisabled{
-    "sev_snp.policy.migrate_ma_disabled", "AMD 56860 rev. 1.58, Table 10, bit 18",
-    "the guest may be handed to a migration agent", "", &judge_refused<snp::kPolicyMigrateMa>};
-constinit const AppraiseCheck kMinimumAbi{"sev_snp.policy.abi", "AMD 56860 rev. 1.58, Table 10, bits 15 to 0",
-                                          "the guest may run on firmware of an older interface", "", &judge_abi};
-constinit const AppraiseCheck kSmtDisabled{"sev_snp.policy.smt_disabled", "AMD 56860 rev. 1.58, Table 10, bit 16",
-                                           "the guest may share a core with others", "",
-                                           &judge<&GuestPolicy::smt_disabled, snp::kPolicySmt, false>};
-constinit const AppraiseCheck kSingleSocket{"sev_snp.policy.single_socket", "AMD 56860 rev. 1.58, Table 10, bit 20",
-                                            "the guest may run across sockets", "",
-                                            &judge<&GuestPolicy::single_socket, snp::kPolicySingleSocket, true>};
-constinit const AppraiseCheck kCxlDisabled{"sev_snp.policy.cxl_disabled", "AMD 56860 rev. 1.58, Table 10, bit 21",
-                                           "the guest may use memory behind CXL", "",
-                                           &judge<&GuestPolicy::cxl_disabled, snp::kPolicyCxlAllow, false>};
-constinit const AppraiseCheck kAes256Xts{"sev_snp.policy.aes_256_xts", "AMD 56860 rev. 1.58, Table 10, bit 22",
-                                         "the guest's memory may be encrypted with less than AES-256-XTS", "",
-                                         &judge<&GuestPolicy::aes_256_xts, snp::kPolicyAes256Xts, true>};
-constinit const AppraiseCheck kRaplDisabled{"sev_snp.policy.rapl_disabled", "AMD 56860 rev. 1.58, Table 10, bit 23",
-                                            "the host may read the power that the guest draws", "",
-                                            &judge<&GuestPolicy::rapl_disabled, snp::kPolicyRaplDisabled, true>};
+    "sev_snp.policy.migrate_ma_disabled",
+    "AMD 56860 rev. 1.58, Table 10, bit 18",
+    "the guest may be handed to a migration agent",
+    "",
+    &judge_refused<snp::kPolicyMigrateMa>,
+    "Keeps a migration agent from getting the guest's keys; every policy refuses one."};
+constinit const AppraiseCheck kMinimumAbi{
+    "sev_snp.policy.abi",
+    "AMD 56860 rev. 1.58, Table 10, bits 15 to 0",
+    "the guest may run on firmware of an older interface",
+    "",
+    &judge_abi,
+    "Refuses a guest that may run on firmware without the protections relied on, where the policy asks for it."};
+constinit const AppraiseCheck kSmtDisabled{"sev_snp.policy.smt_disabled",
+                                           "AMD 56860 rev. 1.58, Table 10, bit 16",
+                                           "the guest may share a core with others",
+                                           "",
+                                           &judge<&GuestPolicy::smt_disabled, snp::kPolicySmt, false>,
+                                           "Keeps strangers off the guest's cores, where the policy asks for it."};
+constinit const AppraiseCheck kSingleSocket{
+    "sev_snp.policy.single_socket",
+    "AMD 56860 rev. 1.58, Table 10, bit 20",
+    "the guest may run across sockets",
+    "",
+    &judge<&GuestPolicy::single_socket, snp::kPolicySingleSocket, true>,
+    "Keeps the guest's traffic off the links between sockets, where the policy asks for it."};
+constinit const AppraiseCheck kCxlDisabled{
+    "sev_snp.policy.cxl_disabled",
+    "AMD 56860 rev. 1.58, Table 10, bit 21",
+    "the guest may use memory behind CXL",
+    "",
+    &judge<&GuestPolicy::cxl_disabled, snp::kPolicyCxlAllow, false>,
+    "Keeps the guest's memory off devices that others can reach, where the policy asks for it."};
+constinit const AppraiseCheck kAes256Xts{"sev_snp.policy.aes_256_xts",
+                                         "AMD 56860 rev. 1.58, Table 10, bit 22",
+                                         "the guest's memory may be encrypted with less than AES-256-XTS",
+                                         "",
+                                         &judge<&GuestPolicy::aes_256_xts, snp::kPolicyAes256Xts, true>,
+                                         "Refuses weaker memory encryption, where the policy asks for it."};
+constinit const AppraiseCheck kRaplDisabled{
+    "sev_snp.policy.rapl_disabled",
+    "AMD 56860 rev. 1.58, Table 10, bit 23",
+    "the host may read the power that the guest draws",
+    "",
+    &judge<&GuestPolicy::rapl_disabled, snp::kPolicyRaplDisabled, true>,
+    "Keeps the host from reading secrets out of the power drawn, where the policy asks for it."};
 constinit const AppraiseCheck kCiphertextHiding{
-    "sev_snp.policy.ciphertext_hiding", "AMD 56860 rev. 1.58, Table 10, bit 24",
-    "the host may read the guest's memory as ciphertext", "",
-    &judge<&GuestPolicy::ciphertext_hiding, snp::kPolicyCiphertextHiding, true>};
+    "sev_snp.policy.ciphertext_hiding",
+    "AMD 56860 rev. 1.58, Table 10, bit 24",
+    "the host may read the guest's memory as ciphertext",
+    "",
+    &judge<&GuestPolicy::ciphertext_hiding, snp::kPolicyCiphertextHiding, true>,
+    "Keeps the host from watching ciphertext change in memory, where the policy asks for it."};
 constinit const AppraiseCheck kPageSwapDisabled{
-    "sev_snp.policy.page_swap_disabled", "AMD 56860 rev. 1.58, Table 10, bit 25", "the host may swap the guest's pages",
-    "", &judge<&GuestPolicy::page_swap_disabled, snp::kPolicyPageSwapDisabled, true>};
+    "sev_snp.policy.page_swap_disabled",
+    "AMD 56860 rev. 1.58, Table 10, bit 25",
+    "the host may swap the guest's pages",
+    "",
+    &judge<&GuestPolicy::page_swap_disabled, snp::kPolicyPageSwapDisabled, true>,
+    "Keeps the host from learning access patterns by swapping pages, where the policy asks for it."};
 
 }  // namespace blindbox::verifier::checks

@@ -65,25 +65,51 @@ Answer judge_guest_svn(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck kMeasurement{"sev_snp.measurement", "AMD 56860 rev. 1.58, Table 23, MEASUREMENT",
+constinit const AppraiseCheck kMeasurement{"sev_snp.measurement",
+                                           "AMD 56860 rev. 1.58, Table 23, MEASUREMENT",
                                            "the measurement is not in the policy",
                                            "review what changed in the server's release before adding it to "
                                            "sev_snp.measurements",
-                                           &judge_measurement};
+                                           &judge_measurement,
+                                           "Refuses software that nobody reviewed."};
 // On Azure, HOST_DATA is the hash of the container policy.
-constinit const AppraiseCheck kHostData{"sev_snp.host_data", "AMD 56860 rev. 1.58, Table 23, HOST_DATA",
-                                        "the host data is not in the policy", "", &judge_host_data};
-constinit const AppraiseCheck kFamilyId{"sev_snp.family_id", "AMD 56860 rev. 1.58, Table 23, FAMILY_ID",
-                                        "the family id is not in the policy", "", &judge_family_id};
-constinit const AppraiseCheck kImageId{"sev_snp.image_id", "AMD 56860 rev. 1.58, Table 23, IMAGE_ID",
-                                       "the image id is not in the policy", "", &judge_image_id};
-constinit const AppraiseCheck kIdKey{"sev_snp.id_key", "AMD 56860 rev. 1.58, Table 23, ID_KEY_DIGEST",
-                                     "the launch was signed by a key that is not in the policy", "", &judge_id_key};
-constinit const AppraiseCheck kAuthorKey{"sev_snp.author_key", "AMD 56860 rev. 1.58, Table 23, AUTHOR_KEY_DIGEST",
-                                         "the launch key was signed by a key that is not in the policy", "",
-                                         &judge_author_key};
-constinit const AppraiseCheck kGuestSvn{"sev_snp.guest_svn", "AMD 56860 rev. 1.58, Table 23, GUEST_SVN",
-                                        "the guest's security version is below the policy's minimum", "",
-                                        &judge_guest_svn};
+constinit const AppraiseCheck kHostData{"sev_snp.host_data",
+                                        "AMD 56860 rev. 1.58, Table 23, HOST_DATA",
+                                        "the host data is not in the policy",
+                                        "",
+                                        &judge_host_data,
+                                        "Refuses another configuration than the reviewed one (on Azure, another "
+                                        "container policy), where the policy lists any."};
+constinit const AppraiseCheck kFamilyId{"sev_snp.family_id",
+                                        "AMD 56860 rev. 1.58, Table 23, FAMILY_ID",
+                                        "the family id is not in the policy",
+                                        "",
+                                        &judge_family_id,
+                                        "Refuses another guest of the same owner, where the policy lists family ids."};
+constinit const AppraiseCheck kImageId{"sev_snp.image_id",
+                                       "AMD 56860 rev. 1.58, Table 23, IMAGE_ID",
+                                       "the image id is not in the policy",
+                                       "",
+                                       &judge_image_id,
+                                       "Refuses another image of the same owner, where the policy lists image ids."};
+constinit const AppraiseCheck kIdKey{"sev_snp.id_key",
+                                     "AMD 56860 rev. 1.58, Table 23, ID_KEY_DIGEST",
+                                     "the launch was signed by a key that is not in the policy",
+                                     "",
+                                     &judge_id_key,
+                                     "Refuses a launch that somebody else signed, where the policy lists keys."};
+constinit const AppraiseCheck kAuthorKey{
+    "sev_snp.author_key",
+    "AMD 56860 rev. 1.58, Table 23, AUTHOR_KEY_DIGEST",
+    "the launch key was signed by a key that is not in the policy",
+    "",
+    &judge_author_key,
+    "Refuses a launch key that somebody else signed, where the policy lists keys."};
+constinit const AppraiseCheck kGuestSvn{"sev_snp.guest_svn",
+                                        "AMD 56860 rev. 1.58, Table 23, GUEST_SVN",
+                                        "the guest's security version is below the policy's minimum",
+                                        "",
+                                        &judge_guest_svn,
+                                        "Refuses an old release of the same owner, where the policy has a minimum."};
 
 }  // namespace blindbox::verifier::checks

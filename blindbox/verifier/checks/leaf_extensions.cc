@@ -20,7 +20,12 @@ Answer judge(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck kLeafExtensions{"sev_snp.leaf.extensions", "AMD 57230, certificate extensions",
-                                                  "the leaf certificate's extensions cannot be read", "", &judge};
+constinit const AuthenticateCheck kLeafExtensions{
+    "sev_snp.leaf.extensions",
+    "AMD 57230, certificate extensions",
+    "the leaf certificate's extensions cannot be read",
+    "",
+    &judge,
+    "Keeps chip and TCB from being read from ambiguous or missing extensions."};
 
 }  // namespace blindbox::verifier::checks

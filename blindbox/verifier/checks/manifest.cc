@@ -60,14 +60,31 @@ Answer judge_isolation(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck kManifestFormat{"manifest.format", "docs/protocol.md, service manifest; RFC 8785",
-                                              "the service manifest cannot be read", "", &judge_format};
-constinit const AppraiseCheck kManifestModel{"manifest.model_sha256", kClause, "the model is not in the policy",
+constinit const AppraiseCheck kManifestFormat{"manifest.format",
+                                              "docs/protocol.md, service manifest; RFC 8785",
+                                              "the service manifest cannot be read",
+                                              "",
+                                              &judge_format,
+                                              "Refuses a service manifest that could be read in two ways."};
+constinit const AppraiseCheck kManifestModel{"manifest.model_sha256",
+                                             kClause,
+                                             "the model is not in the policy",
                                              "compare manifest.model_sha256 in the policy with the model's file",
-                                             &judge_model};
-constinit const AppraiseCheck kManifestSoftware{"manifest.software", kClause,
-                                                "the software version is not in the policy", "", &judge_software};
-constinit const AppraiseCheck kManifestIsolation{"manifest.isolation", kClause,
-                                                 "the isolation posture is not in the policy", "", &judge_isolation};
+                                             &judge_model,
+                                             "Refuses other weights than promised, where the policy lists any."};
+constinit const AppraiseCheck kManifestSoftware{
+    "manifest.software",
+    kClause,
+    "the software version is not in the policy",
+    "",
+    &judge_software,
+    "Refuses a version with known faults, where the policy lists the good ones."};
+constinit const AppraiseCheck kManifestIsolation{
+    "manifest.isolation",
+    kClause,
+    "the isolation posture is not in the policy",
+    "",
+    &judge_isolation,
+    "Refuses an engine that is less confined than promised, where the policy lists postures."};
 
 }  // namespace blindbox::verifier::checks

@@ -55,20 +55,35 @@ Answer judge_current_vector(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck kAliasCheck{"sev_snp.platform.alias_check",
-                                          "AMD 56860 rev. 1.58, Table 24, bit 5; AMD-SB-3015",
-                                          "the machine did not finish looking for aliased memory",
-                                          "the host needs firmware and memory that pass the check", &judge_alias_check};
-constinit const AppraiseCheck kPlatformRequired{"sev_snp.platform.required", "AMD 56860 rev. 1.58, Table 24",
-                                                "the machine lacks a protection that the policy demands", "",
-                                                &judge_required};
-constinit const AppraiseCheck kPlatformRefused{"sev_snp.platform.refused", "AMD 56860 rev. 1.58, Table 24",
-                                               "the machine has a feature that the policy refuses", "", &judge_refused};
+constinit const AppraiseCheck kAliasCheck{
+    "sev_snp.platform.alias_check",
+    "AMD 56860 rev. 1.58, Table 24, bit 5; AMD-SB-3015",
+    "the machine did not finish looking for aliased memory",
+    "the host needs firmware and memory that pass the check",
+    &judge_alias_check,
+    "Refuses machines whose memory may alias itself (BadRAM); reports of version 2 do not tell."};
+constinit const AppraiseCheck kPlatformRequired{"sev_snp.platform.required",
+                                                "AMD 56860 rev. 1.58, Table 24",
+                                                "the machine lacks a protection that the policy demands",
+                                                "",
+                                                &judge_required,
+                                                "Refuses a machine without a protection that the policy relies on."};
+constinit const AppraiseCheck kPlatformRefused{"sev_snp.platform.refused",
+                                               "AMD 56860 rev. 1.58, Table 24",
+                                               "the machine has a feature that the policy refuses",
+                                               "",
+                                               &judge_refused,
+                                               "Refuses a machine with a feature that the policy does not want."};
 constinit const AppraiseCheck kLaunchMitigations{
-    "sev_snp.mitigations.launch", "AMD 56860 rev. 1.58, Table 23, LAUNCH_MIT_VECTOR",
-    "a mitigation was not in place when the guest was launched", "", &judge_launch_vector};
-constinit const AppraiseCheck kCurrentMitigations{"sev_snp.mitigations.current",
-                                                  "AMD 56860 rev. 1.58, Table 23, CURRENT_MIT_VECTOR",
-                                                  "a mitigation is not in place", "", &judge_current_vector};
+    "sev_snp.mitigations.launch",
+    "AMD 56860 rev. 1.58, Table 23, LAUNCH_MIT_VECTOR",
+    "a mitigation was not in place when the guest was launched",
+    "",
+    &judge_launch_vector,
+    "Refuses a guest launched before its machine was mended, where the policy lists mitigations."};
+constinit const AppraiseCheck kCurrentMitigations{
+    "sev_snp.mitigations.current",  "AMD 56860 rev. 1.58, Table 23, CURRENT_MIT_VECTOR",
+    "a mitigation is not in place", "",
+    &judge_current_vector,          "Refuses a machine that was not mended, where the policy lists mitigations."};
 
 }  // namespace blindbox::verifier::checks

@@ -41,11 +41,18 @@ Answer judge_allowed(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck kProduct{"sev_snp.product",
-                                           "AMD 56860 rev. 1.58, Table 23, CPUID_FAM_ID, CPUID_MOD_ID",
-                                           "report and certificates speak of different products", "", &judge_agreement};
-constinit const AppraiseCheck kProductAllowed{
-    "sev_snp.product.allowed", "docs/threat-model.md, products", "the policy does not accept this product",
-    "add it under sev_snp.products together with its minimum TCB", &judge_allowed};
+constinit const AuthenticateCheck kProduct{
+    "sev_snp.product",
+    "AMD 56860 rev. 1.58, Table 23, CPUID_FAM_ID, CPUID_MOD_ID",
+    "report and certificates speak of different products",
+    "",
+    &judge_agreement,
+    "Keeps a TCB from being read in another product's layout, where the report names its product."};
+constinit const AppraiseCheck kProductAllowed{"sev_snp.product.allowed",
+                                              "docs/threat-model.md, products",
+                                              "the policy does not accept this product",
+                                              "add it under sev_snp.products together with its minimum TCB",
+                                              &judge_allowed,
+                                              "Refuses a product that the owner no longer trusts."};
 
 }  // namespace blindbox::verifier::checks

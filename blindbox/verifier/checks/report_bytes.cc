@@ -28,14 +28,24 @@ Answer judge_layout(const ParseContext& context) {
 
 }  // namespace
 
-constinit const ParseCheck kReportSize{"sev_snp.report.size", "AMD 56860 rev. 1.58, Table 23",
-                                       "the attestation report has a wrong size", "", &judge_size};
+constinit const ParseCheck kReportSize{"sev_snp.report.size",
+                                       "AMD 56860 rev. 1.58, Table 23",
+                                       "the attestation report has a wrong size",
+                                       "",
+                                       &judge_size,
+                                       "Keeps the verifier from reading past or short of a report."};
 constinit const ParseCheck kReportVersion{
-    "sev_snp.report.version", "AMD 56860 rev. 1.58, Table 23, VERSION",
+    "sev_snp.report.version",
+    "AMD 56860 rev. 1.58, Table 23, VERSION",
     "the attestation report has a version that is not accepted",
     "version 1 comes from development tools that fake reports; a newer one than 5 needs a newer blindbox",
-    &judge_version};
-constinit const ParseCheck kReportLayout{"sev_snp.report.layout", "AMD 56860 rev. 1.58, Tables 10, 23 and 139",
-                                         "the attestation report breaks its layout", "", &judge_layout};
+    &judge_version,
+    "Refuses version 1 reports, which tools fake, and layouts that this program does not know."};
+constinit const ParseCheck kReportLayout{"sev_snp.report.layout",
+                                         "AMD 56860 rev. 1.58, Tables 10, 23 and 139",
+                                         "the attestation report breaks its layout",
+                                         "",
+                                         &judge_layout,
+                                         "Refuses meaning hidden in reserved bytes, and a policy without its bit 17."};
 
 }  // namespace blindbox::verifier::checks

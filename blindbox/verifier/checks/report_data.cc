@@ -25,8 +25,11 @@ Answer judge(const AppraiseContext& context) {
 }  // namespace
 
 constinit const AppraiseCheck kReportData{
-    "sev_snp.report_data", "docs/protocol.md, M2; AMD 56860 rev. 1.58, Table 23, REPORT_DATA",
+    "sev_snp.report_data",
+    "docs/protocol.md, M2; AMD 56860 rev. 1.58, Table 23, REPORT_DATA",
     "the evidence was not made for this connection",
-    "somebody between you and the server may be ending TLS; do not send anything", &judge};
+    "somebody between you and the server may be ending TLS; do not send anything",
+    &judge,
+    "Refuses replayed evidence, and a relay that ends TLS; not asked only away from a channel, by name."};
 
 }  // namespace blindbox::verifier::checks

@@ -40,8 +40,12 @@ Answer judge(const AuthenticateContext& context) {
 }  // namespace
 
 constinit const AuthenticateCheck kRoot{
-    "sev_snp.root", "AMD 57230, ARK", "the certificate chain ends at an unknown root",
-    "evidence from an emulator is accepted only where the policy names its root under unsafe.trust_emulator", &judge};
+    "sev_snp.root",
+    "AMD 57230, ARK",
+    "the certificate chain ends at an unknown root",
+    "evidence from an emulator is accepted only where the policy names its root under unsafe.trust_emulator",
+    &judge,
+    "Refuses anybody's own chain, and an emulator's that the policy does not name."};
 
 }  // namespace checks
 }  // namespace blindbox::verifier

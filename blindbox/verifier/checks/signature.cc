@@ -68,8 +68,11 @@ Answer judge(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck kSignature{"sev_snp.signature", "AMD 56860 rev. 1.58, Tables 23, 138 and 139",
-                                             "the report is not signed by the key of the certificate beside it", "",
-                                             &judge};
+constinit const AuthenticateCheck kSignature{"sev_snp.signature",
+                                             "AMD 56860 rev. 1.58, Tables 23, 138 and 139",
+                                             "the report is not signed by the key of the certificate beside it",
+                                             "",
+                                             &judge,
+                                             "Refuses altered reports, and reports of another chip."};
 
 }  // namespace blindbox::verifier::checks

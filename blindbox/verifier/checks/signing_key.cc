@@ -24,10 +24,17 @@ Answer judge_kind(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const AuthenticateCheck kMaskChipKey{"sev_snp.mask_chip_key", "AMD 56860 rev. 1.58, Table 23, MASK_CHIP_KEY",
-                                               "the host keeps the chip from signing reports", "", &judge_mask};
-constinit const AuthenticateCheck kSigningKey{"sev_snp.signing_key", "AMD 56860 rev. 1.58, Table 23, SIGNING_KEY",
-                                              "the report is signed with no key of a chip or a provider", "",
-                                              &judge_kind};
+constinit const AuthenticateCheck kMaskChipKey{"sev_snp.mask_chip_key",
+                                               "AMD 56860 rev. 1.58, Table 23, MASK_CHIP_KEY",
+                                               "the host keeps the chip from signing reports",
+                                               "",
+                                               &judge_mask,
+                                               "Refuses a host that keeps its chip from signing."};
+constinit const AuthenticateCheck kSigningKey{"sev_snp.signing_key",
+                                              "AMD 56860 rev. 1.58, Table 23, SIGNING_KEY",
+                                              "the report is signed with no key of a chip or a provider",
+                                              "",
+                                              &judge_kind,
+                                              "Refuses a report that no key of a chip or of a provider signed."};
 
 }  // namespace blindbox::verifier::checks

@@ -101,22 +101,46 @@ constexpr std::string_view kHint = "the host needs newer firmware, or the policy
 
 }  // namespace
 
-constinit const AuthenticateCheck kTcbLayout{"sev_snp.tcb.layout", "AMD 56860 rev. 1.58, Table 3",
-                                             "a TCB version has bits that its product does not know", "",
-                                             &judge_layout};
+constinit const AuthenticateCheck kTcbLayout{
+    "sev_snp.tcb.layout",
+    "AMD 56860 rev. 1.58, Table 3",
+    "a TCB version has bits that its product does not know",
+    "",
+    &judge_layout,
+    "Keeps a TCB from being read in another product's layout, whatever the report's version."};
 constinit const AuthenticateCheck kTcbReported{
-    "sev_snp.tcb.reported", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB; AMD 57230, extensions",
-    "the report claims another TCB than its certificate", "", &judge_reported};
-constinit const AppraiseCheck kTcbCommitted{"sev_snp.tcb.committed", "AMD 56860 rev. 1.58, section 3.3",
-                                            "the committed TCB is above the current one", "", &judge_committed};
-constinit const AppraiseCheck kTcbMinimum{"sev_snp.tcb.minimum", "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB",
-                                          "the platform's TCB is below the policy's minimum", kHint, &judge_minimum};
-constinit const AppraiseCheck kTcbLaunch{"sev_snp.tcb.launch", "AMD 56860 rev. 1.58, Table 23, LAUNCH_TCB",
+    "sev_snp.tcb.reported",
+    "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB; AMD 57230, extensions",
+    "the report claims another TCB than its certificate",
+    "",
+    &judge_reported,
+    "Refuses a host that reports newer firmware than its key was derived from."};
+constinit const AppraiseCheck kTcbCommitted{
+    "sev_snp.tcb.committed",
+    "AMD 56860 rev. 1.58, section 3.3",
+    "the committed TCB is above the current one",
+    "",
+    &judge_committed,
+    "Refuses a committed TCB above the current one, which no honest firmware reports."};
+constinit const AppraiseCheck kTcbMinimum{"sev_snp.tcb.minimum",
+                                          "AMD 56860 rev. 1.58, Table 23, REPORTED_TCB",
+                                          "the platform's TCB is below the policy's minimum",
+                                          kHint,
+                                          &judge_minimum,
+                                          "Refuses firmware with known holes."};
+constinit const AppraiseCheck kTcbLaunch{"sev_snp.tcb.launch",
+                                         "AMD 56860 rev. 1.58, Table 23, LAUNCH_TCB",
                                          "the guest was launched under a TCB below the policy's minimum",
-                                         "launch the guest again on the updated platform", &judge_launch};
+                                         "launch the guest again on the updated platform",
+                                         &judge_launch,
+                                         "Refuses a guest that was launched under such firmware and kept running."};
 
 constinit const AppraiseCheck kFirmwareMinimum{
-    "sev_snp.firmware.minimum", "AMD 56860 rev. 1.58, Table 23, CURRENT_BUILD to COMMITTED_MAJOR",
-    "the firmware is older than the policy's minimum, or can be rolled back below it", kHint, &judge_firmware};
+    "sev_snp.firmware.minimum",
+    "AMD 56860 rev. 1.58, Table 23, CURRENT_BUILD to COMMITTED_MAJOR",
+    "the firmware is older than the policy's minimum, or can be rolled back below it",
+    kHint,
+    &judge_firmware,
+    "Refuses firmware with known holes, running or one rollback away, where the policy has a minimum."};
 
 }  // namespace blindbox::verifier::checks

@@ -16,6 +16,12 @@ Answer judge(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck kUvmEndorsement{"azure.uvm_endorsement", "docs/checks.md", "", "", &judge};
+constinit const AppraiseCheck kUvmEndorsement{
+    "azure.uvm_endorsement",
+    "docs/checks.md",
+    "",
+    "",
+    &judge,
+    "Says that Azure's endorsement of the utility VM was not verified by this release."};
 
 }  // namespace blindbox::verifier::checks

@@ -17,7 +17,12 @@ Answer judge(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck kVmpl{"sev_snp.vmpl", "AMD 56860 rev. 1.58, Table 23, VMPL",
-                                    "the report was requested at another privilege level", "", &judge};
+constinit const AppraiseCheck kVmpl{
+    "sev_snp.vmpl",
+    "AMD 56860 rev. 1.58, Table 23, VMPL",
+    "the report was requested at another privilege level",
+    "",
+    &judge,
+    "Refuses reports that the host, or software at another privilege level, asked for."};
 
 }  // namespace blindbox::verifier::checks

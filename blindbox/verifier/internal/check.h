@@ -70,6 +70,8 @@ struct Check {
   std::string_view failure;
   std::string_view hint;
   Answer (*judge)(const Context&);
+  // What the check prevents, as one sentence: "verify --explain" and docs/checks.md print it. Tests demand one.
+  std::string_view purpose = {};
 };
 using ParseCheck = Check<ParseContext>;
 using AuthenticateCheck = Check<AuthenticateContext>;

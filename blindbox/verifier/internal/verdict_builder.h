@@ -25,7 +25,8 @@ class VerdictBuilder {
                                   .actual = std::move(answer.actual),
                                   .reference = std::string(check.reference),
                                   .failure = std::string(check.failure),
-                                  .hint = std::string(check.hint)});
+                                  .hint = std::string(check.hint),
+                                  .purpose = std::string(check.purpose)});
     return good;
   }
 

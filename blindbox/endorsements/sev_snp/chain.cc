@@ -166,7 +166,8 @@ Result<void> check_authority(const Chain& chain) {
     const std::uint32_t flags = X509_get_extension_flags(certificate->get());
     ERR_clear_error();
     if ((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0) {
-      return fail(ErrorKind::not_authentic, certificate->common_name() + " has an unreadable or unknown critical extension");
+      return fail(ErrorKind::not_authentic,
+                  certificate->common_name() + " has an unreadable or unknown critical extension");
     }
   }
   return {};
@@ -197,10 +198,12 @@ Result<void> check_signatures(const Chain& chain) {
     return fail(ErrorKind::not_authentic, chain.root.common_name() + " is not signed by itself");
   }
   if (!signed_by(chain.intermediate, chain.root)) {
-    return fail(ErrorKind::not_authentic, chain.intermediate.common_name() + " is not signed by " + chain.root.common_name());
+    return fail(ErrorKind::not_authentic,
+                chain.intermediate.common_name() + " is not signed by " + chain.root.common_name());
   }
   if (!signed_by(chain.leaf, chain.intermediate)) {
-    return fail(ErrorKind::not_authentic, chain.leaf.common_name() + " is not signed by " + chain.intermediate.common_name());
+    return fail(ErrorKind::not_authentic,
+                chain.leaf.common_name() + " is not signed by " + chain.intermediate.common_name());
   }
   return {};
 }

@@ -48,7 +48,8 @@ Result<void> check_current(X509_CRL* crl, base::Time now) {
   if (!from || !until) return fail(ErrorKind::malformed, "a revocation list without dates");
   if (now < *from)
     return fail(ErrorKind::not_authentic, "a revocation list is current from " + base::to_iso8601(*from) + " on");
-  if (now > *until) return fail(ErrorKind::not_authentic, "a revocation list was current until " + base::to_iso8601(*until));
+  if (now > *until)
+    return fail(ErrorKind::not_authentic, "a revocation list was current until " + base::to_iso8601(*until));
   return {};
 }
 

@@ -142,6 +142,8 @@ int serve(const Options& options) {
     acceptor.emplace(net::listen_tcp(io.get_executor(), *at));
     if (!*acceptor) return report(acceptor->error());
   }
+  // Asked once now: a device that fails is told before gigabytes of a model are read.
+  if (auto probe = (*attester)->attest({}); !probe) return report(probe.error());
   Signals signals(io);
   auto engine = start_engine(options, signals);
   if (!engine) return report(engine.error());

@@ -23,7 +23,12 @@ class Signals {
   Signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+      struct sigaction action {};
+      (void)::sigaction(signal, nullptr, &action);
+      // Blocked, a signal would reach the descriptor even where nohup has it ignored.
+      if (action.sa_handler != SIG_IGN) sigaddset(&set, signal);
+    }
     (void)::pthread_sigmask(SIG_BLOCK, &set, &before_);
     fd_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   }

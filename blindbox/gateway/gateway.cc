@@ -63,7 +63,10 @@ using StatePtr = std::shared_ptr<internal::State>;
 class ClientSession {
  public:
   ClientSession(StatePtr state, net::Socket socket, net::Session& session)
-      : state_(std::move(state)), session_(session), stream_(std::move(socket), *state_->tls), reader_(stream_) {
+      : state_(std::move(state)),
+        session_(session),
+        stream_(std::move(socket), *state_->tls),
+        reader_(stream_, state_->limits.request_stall) {
     session_.own(stream_);
     ++state_->stats.connections;
   }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "blindbox/attested_tls/responder.h"
+#include "blindbox/http/limits.h"
 #include "blindbox/http/relay.h"
 #include "blindbox/net/sessions.h"
 
@@ -26,6 +27,7 @@ struct Limits {
   std::size_t connections = 1024;
   net::Duration handshake = std::chrono::seconds(10);
   net::Duration first_request = std::chrono::seconds(30);  // after the handshake
+  net::Duration request_stall = http::kStallLimit;         // within a request
   net::Duration idle = std::chrono::minutes(15);           // a warm connection of an attested client
   std::chrono::hours key_lifetime{24};
   http::RelayLimits relay;

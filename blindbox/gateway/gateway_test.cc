@@ -187,6 +187,21 @@ TEST_F(GatewayTest, RefusesWhatIsNoChallenge) {
   EXPECT_EQ(gateway_->stats().challenges, 0U);
 }
 
+TEST_F(GatewayTest, TellsWhoeverStallsWithinARequest) {
+  Limits limits;
+  limits.request_stall = milliseconds(40);
+  start_echo(limits);
+  for (const char* begun : {"GET /v1/models HT", "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab",
+                            "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\nab\n"}) {
+    auto connected = attested();
+    EXPECT_TRUE(connected.client->send(begun));
+    EXPECT_THAT(connected.client->receive(), testing::AnyOf(StartsWith("408 {\"error\":"), StartsWith("400 ")))
+        << begun;
+    EXPECT_EQ(connected.client->rest(), "");
+  }
+  EXPECT_EQ(handled_, 0);
+}
+
 TEST_F(GatewayTest, RefusesBadHttp) {
   start_echo();
   auto connected = attested();

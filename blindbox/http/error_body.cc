@@ -22,6 +22,7 @@ Response error_response(std::string_view target, unsigned status, std::string_vi
 unsigned status_for(const Error& error) {
   switch (error.kind) {
     case ErrorKind::limit:
+      if (error.what.starts_with("the request took too long")) return 408;
       if (error.what.starts_with("the request target")) return 414;
       return error.what.starts_with("the head") ? 431 : 413;
     case ErrorKind::network: return 408;

@@ -158,6 +158,12 @@ net::Task<Result<std::size_t>> fill(net::Stream& stream, internal::ReaderState<I
   co_return got;
 }
 
+// Of a request alone: whoever sends it can still be told.
+tl::unexpected<Error> too_slow(net::Duration stall) {
+  return base::fail(ErrorKind::limit,
+                    "the request took too long: nothing for " + std::to_string(stall.count()) + " ms");
+}
+
 }  // namespace
 
 template <bool IsRequest>
@@ -191,6 +197,7 @@ net::Task<Result<std::optional<typename MessageReader<IsRequest>::Head>>> Messag
         stream_.set_read_deadline(std::max(left, net::Duration(1)));
       }
       auto got = co_await fill<IsRequest>(stream_, state);
+      if (!got && IsRequest && begun && steady_clock::now() - *begun >= stall_) co_return too_slow(stall_);
       if (!got) co_return base::pass_on(got);
       if (*got == 0 && before_first) co_return std::optional<Head>{};
       if (*got == 0) co_return base::fail(ErrorKind::network, "the connection ended within the head of a message");
@@ -221,7 +228,9 @@ net::Task<Result<ByteView>> MessageReader<IsRequest>::read_body() {
     if (produced > 0) co_return ByteView(reinterpret_cast<const std::byte*>(state.piece.data()), produced);
     if (used > 0 && state.buffer.size() > 0) continue;
     if (state.parser->is_done()) break;
+    const auto asked = steady_clock::now();
     auto got = co_await fill<IsRequest>(stream_, state);
+    if (!got && IsRequest && steady_clock::now() - asked >= stall_) co_return too_slow(stall_);
     if (!got) co_return base::pass_on(got);
     if (*got > 0) continue;
     // The end of the connection is the end of a body only where the message said so.

@@ -54,7 +54,8 @@ TEST(WriteChunk, AnEmptyPieceDoesNotEndTheBody) {
 }
 
 TEST(ErrorResponse, SpeaksTheProtocolOfWhoeverAsked) {
-  const Error error{ErrorKind::not_acceptable, "the guest can be debugged", "expected off, found on", "use another server"};
+  const Error error{ErrorKind::not_acceptable, "the guest can be debugged", "expected off, found on",
+                    "use another server"};
   for (const char* path : {"/infill", "/v1/completions", "/", "", "/generated"}) {
     const auto body = nlohmann::json::parse(error_response(path, 502, "evidence_not_acceptable", error).body);
     EXPECT_EQ(body.at("error").at("code"), 502);

@@ -47,7 +47,8 @@ namespace {
 
 using StatePtr = std::shared_ptr<internal::ServerState>;
 
-void run_handler(const StatePtr& state, std::shared_ptr<internal::Answer> answer, Request request) {
+// Throws std::system_error where the machine has no thread left.
+void start_thread(const StatePtr& state, std::shared_ptr<internal::Answer> answer, Request request) {
   std::thread([state, answer = std::move(answer), request = std::move(request)]() mutable {
     // A handler that throws must not take the others down with it.
     try {
@@ -59,6 +60,15 @@ void run_handler(const StatePtr& state, std::shared_ptr<internal::Answer> answer
     answer.reset();  // its timer belongs to the executor, which may go once the last handler has finished
     state->finish();
   }).detach();
+}
+
+void run_handler(const StatePtr& state, const std::shared_ptr<internal::Answer>& answer, Request request) {
+  try {
+    start_thread(state, answer, std::move(request));
+  } catch (const std::system_error&) {
+    answer->end();  // without an answer, which is told as our failure
+    state->finish();
+  }
 }
 
 Response internal_error(std::string_view target) {

@@ -13,7 +13,11 @@ namespace blindbox::net {
 
 SocketStream::SocketStream(Socket socket)
     : socket_(std::move(socket)),
-      read_deadline_(socket_.get_executor(), [this] { close(); }),
+      read_deadline_(socket_.get_executor(),
+                     [this] {
+                       error_code ignored;
+                       socket_.cancel(ignored);  // and no close: there may be an answer to what never came whole
+                     }),
       write_deadline_(socket_.get_executor(), [this] { close(); }) {
   const int on = 1;  // tokens leave as they are made; fails harmlessly on a Unix socket
   (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -29,7 +29,7 @@ class Stream {
   [[nodiscard]] virtual bool quiet() const = 0;
 
   [[nodiscard]] virtual Executor executor() = 0;
-  // A read or write that takes longer closes the stream and says which limit it was. Zero: no limit.
+  // A read that takes longer ends, a write that does closes the stream; the error says which limit it was. Zero: none.
   virtual void set_read_deadline(Duration limit) = 0;
   virtual void set_write_deadline(Duration limit) = 0;
 };

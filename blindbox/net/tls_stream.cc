@@ -12,7 +12,11 @@ namespace blindbox::net {
 
 TlsStream::TlsStream(Socket socket, asio::ssl::context& context)
     : tls_(std::move(socket), context),
-      read_deadline_(tls_.get_executor(), [this] { close(); }),
+      read_deadline_(tls_.get_executor(),
+                     [this] {
+                       error_code ignored;
+                       tls_.next_layer().cancel(ignored);  // and no close, as in SocketStream
+                     }),
       write_deadline_(tls_.get_executor(), [this] { close(); }) {
   const int on = 1;
   (void)::setsockopt(tls_.next_layer().native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

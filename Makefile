@@ -24,7 +24,7 @@ help:
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
 	  'make tsan     the tests under the thread sanitizer' \
 	  'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
-	  'make install  blindbox, its man page and its model under PREFIX=$(PREFIX)' \
+	  'make install  blindbox, its man page, model and verifier library under PREFIX=$(PREFIX)' \
 	  'make clean    remove build/' \
 	  '' 'New here? README.md, then: make demo'
 
@@ -77,6 +77,7 @@ install:
 	install -D -m 0755 $(binary) $(DESTDIR)$(PREFIX)/bin/blindbox
 	install -D -m 0644 docs/blindbox.1 $(DESTDIR)$(PREFIX)/share/man/man1/blindbox.1
 	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/blindbox/LICENSE
+	cmake --install build/release --component library --prefix $(DESTDIR)$(PREFIX) >/dev/null
 	for model in models/*.gguf; do \
 	  [ ! -f "$$model" ] || install -D -m 0644 "$$model" "$(DESTDIR)$(PREFIX)/share/blindbox/$$model"; done
 

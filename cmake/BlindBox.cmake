@@ -49,9 +49,16 @@ function(blindbox_folder name)
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   add_library(blindbox_${name} STATIC ${sources})
   add_library(blindbox::${name} ALIAS blindbox_${name})
-  target_sources(blindbox_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
+  # What lies in internal/ is nobody else's, and what is not installed cannot be included.
+  set(internal ${headers})
+  list(FILTER internal INCLUDE REGEX "/internal/")
+  list(FILTER headers EXCLUDE REGEX "/internal/")
+  target_sources(blindbox_${name}
+    PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers}
+    PRIVATE FILE_SET internal TYPE HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${internal})
+  target_compile_features(blindbox_${name} PUBLIC cxx_std_20)
   set_target_properties(blindbox_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
-  target_link_libraries(blindbox_${name} PUBLIC ${F_LIBS} PRIVATE blindbox_options)
+  target_link_libraries(blindbox_${name} PUBLIC ${F_LIBS} PRIVATE $<BUILD_INTERFACE:blindbox_options>)
   foreach(dep ${F_DEPS})
     target_link_libraries(blindbox_${name} PUBLIC blindbox_${dep})
   endforeach()

@@ -47,8 +47,9 @@ int main(int argc, char** argv) {
 
   CLI::App app("private code completion from an attested enclave", "blindbox");
   app.footer(
-      "Exit status: 0 success, 2 usage, 3 malformed, 4 refused, 5 network, 6 protocol, 7 policy, 8 model,\n"
-      "9 platform, 10 io, 11 limit, 12 cancelled, 1 a fault of blindbox itself. The manual is blindbox(1).");
+      "Exit status: 0 success, 2 usage, 3 malformed, 4 not authentic, 5 not acceptable, 6 could not fetch,\n"
+      "7 policy, 8 model, 9 platform, 10 io, 11 limit, 12 cancelled, 13 protocol, 14 forbidden, 1 a fault of\n"
+      "blindbox itself. The manual is blindbox(1).");
   // None is told below: CLI11 would say so of a misspelt one too, without naming it.
   app.require_subcommand(0, 1);
   bool verbose = false;
@@ -56,8 +57,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "blindbox " BLINDBOX_VERSION);
 
   apps::Action action;
-  for (const auto& add : {apps::add_serve, apps::add_connect, apps::add_verify, apps::add_complete, apps::add_demo,
-                          apps::add_emulator, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
+  for (const auto& add :
+       {apps::add_serve, apps::add_connect, apps::add_verify, apps::add_policy, apps::add_complete, apps::add_demo,
+        apps::add_emulator, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
     add(app, action);
   }
   try {

@@ -21,7 +21,9 @@ int print_bash(const CLI::App& app) {
   for (const CLI::App* sub : app.get_subcommands({})) {
     if (sub->get_group().empty()) continue;  // internal
     commands += " " + sub->get_name();
-    cases += fmt::format("    {}) words=\"{}\" ;;\n", sub->get_name(), option_names(*sub).substr(1));
+    std::string words = option_names(*sub);
+    for (const CLI::App* inner : sub->get_subcommands({})) words += " " + inner->get_name() + option_names(*inner);
+    cases += fmt::format("    {}) words=\"{}\" ;;\n", sub->get_name(), words.substr(1));
   }
   fmt::print(
       "# bash completion for blindbox; load it with: source <(blindbox shell-completion)\n"

@@ -83,6 +83,25 @@ class Policies(harness.StageTest):
         ran = self.stage.run("verify", f"https://127.0.0.1:{port}", "--policy", self.stage.write("good.yml", GOOD))
         self.expect(ran, 6, "cannot connect")
 
+    def test_a_beginning_is_no_end(self):
+        """What init writes is a policy, and lint says what is still to be filled in."""
+        for platform, missing in [("sev-snp", "sev_snp.measurements"), ("azure-aci", "sev_snp.host_data"),
+                                  ("azure-vm", "azure.vm.pcrs.4")]:
+            with self.subTest(platform):
+                made = self.stage.run("policy", "init", "--platform", platform)
+                self.assertEqual((made.code, made.err), (0, ""))
+                judged = self.stage.run("policy", "lint", self.stage.write("begun.yml", made.out))
+                self.assertEqual((judged.code, judged.err), (7, ""), judged)
+                self.assertRegex(judged.out, rf"(?m)^.*begun.yml: error: {missing}: ")
+        self.expect(self.stage.run("policy", "init", "--platform", "tdx"), 2, "sev-snp, azure-aci or azure-vm")
+        self.expect(self.stage.run("policy"), 2, "subcommand is required")
+
+    def test_lint_of_a_policy_that_holds(self):
+        judged = self.stage.run("policy", "lint", self.stage.write("good.yml", GOOD))
+        self.assertEqual((judged.code, judged.err), (0, ""), judged)
+        self.assertIn("warning: sev_snp.products.Milan.minimum_firmware: ", judged.out)
+        self.expect(self.stage.run("policy", "lint", self.stage.write("bad.yml", "version: 2\n")), 7, "bad.yml:1:")
+
 
 if __name__ == "__main__":
     harness.main(fuse=False)

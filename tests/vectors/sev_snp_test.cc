@@ -296,33 +296,43 @@ TEST(RealCrls, NameARevokedIntermediate) {
   EXPECT_TRUE(endorsements::sev_snp::check_crls({crl}, chain_of(leaf, current, root), at));
 }
 
-class BitFlips : public testing::TestWithParam<int> {
+std::vector<Case> accepted_cases() {
+  std::vector<Case> out;
+  std::copy_if(std::begin(kCases), std::end(kCases), std::back_inserter(out),
+               [](const Case& row) { return *row.refused_by == '\0'; });
+  return out;
+}
+
+class BitFlips : public testing::TestWithParam<std::tuple<Case, int>> {
  protected:
   void SetUp() override { BLINDBOX_NEED_VECTORS(); }
 };
 
-// One bit of every byte, another one in every shard: refused, whatever it means.
+// Every bit, two bits of each byte to a shard: refused, whatever it means.
 TEST_P(BitFlips, OfAReportAreAllRefused) {
-  const evidence::Evidence genuine = load(accepted_case());
+  const auto& [row, shard] = GetParam();
+  const evidence::Evidence genuine = load(row);
   const policy::Policy policy = policy_for(genuine);
-  const auto shard = static_cast<std::size_t>(GetParam());
+  const base::Time at = base::from_iso8601(row.at).value();
   evidence::Evidence flipped = genuine;
-  ASSERT_TRUE(judge(flipped, policy, accepted_case().at).accepted());
-  for (std::size_t i = shard; i < genuine.report.size(); i += 4) {
-    flipped.report[i] ^= std::byte{1} << (i / 4 % 8);
-    const verifier::Subject subject{.evidence = flipped,
-                                    .expected_report_data = at_offset<64>(flipped.report, 0x50),
-                                    .freshness_not_requested = false,
-                                    .manifest = std::nullopt};
-    const Verdict verdict = verifier::verify(subject, policy, base::from_iso8601(accepted_case().at).value());
+  ASSERT_TRUE(judge(flipped, policy, row.at).accepted());
+  for (std::size_t i = 0; i < genuine.report.size() * 2; ++i) {
+    flipped.report[i / 2] ^= std::byte{1} << (2 * static_cast<std::size_t>(shard) + i % 2);
     // Even where the owner expects what the flipped report says, it must not get past authentication.
-    EXPECT_NE(verdict.reached(), Stage::appraise) << "offset " << i;
-    EXPECT_FALSE(verdict.accepted()) << "offset " << i;
-    flipped.report[i] = genuine.report[i];
+    const verifier::Subject subject{.evidence = flipped, .expected_report_data = at_offset<64>(flipped.report, 0x50)};
+    const Verdict verdict = verifier::verify(subject, policy, at);
+    EXPECT_NE(verdict.reached(), Stage::appraise) << "offset " << i / 2;
+    EXPECT_FALSE(verdict.accepted()) << "offset " << i / 2;
+    flipped.report[i / 2] = genuine.report[i / 2];
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shard, BitFlips, testing::Range(0, 4));
+INSTANTIATE_TEST_SUITE_P(Case, BitFlips, testing::Combine(testing::ValuesIn(accepted_cases()), testing::Range(0, 4)),
+                         [](const auto& which) {
+                           std::string name = std::get<0>(which.param).name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + "_" + std::to_string(which.index);
+                         });
 
 TEST(RealEvidence, WithOneBitOfACertificateFlippedIsRefused) {
   BLINDBOX_NEED_VECTORS();

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "blindbox/endorsements/collateral_memo.h"
 #include "blindbox/endorsements/internal/asn1.h"
 
 namespace blindbox::endorsements::sev_snp {
@@ -70,7 +71,7 @@ Result<std::vector<Certificate>> parse_certificates(const std::vector<Bytes>& de
   }
   std::vector<Certificate> certificates;
   for (const Bytes& bytes : der) {
-    auto certificate = Certificate::parse(bytes);
+    auto certificate = parse_remembered(bytes);
     if (!certificate) return base::pass_on(certificate);
     const bool known = std::any_of(certificates.begin(), certificates.end(),
                                    [&](const Certificate& other) { return other.der() == bytes; });
@@ -188,20 +189,14 @@ Result<void> check_dates(const Chain& chain, base::Time now) {
 }
 
 Result<void> check_signatures(const Chain& chain) {
-  const auto signed_by = [](const Certificate& certificate, const Certificate& issuer) {
-    EVP_PKEY* key = X509_get0_pubkey(issuer.get());
-    const bool good = key != nullptr && X509_verify(certificate.get(), key) == 1;
-    ERR_clear_error();
-    return good;
-  };
-  if (!signed_by(chain.root, chain.root)) {
+  if (!is_signed_by(chain.root, chain.root)) {
     return fail(ErrorKind::not_authentic, chain.root.common_name() + " is not signed by itself");
   }
-  if (!signed_by(chain.intermediate, chain.root)) {
+  if (!is_signed_by(chain.intermediate, chain.root)) {
     return fail(ErrorKind::not_authentic,
                 chain.intermediate.common_name() + " is not signed by " + chain.root.common_name());
   }
-  if (!signed_by(chain.leaf, chain.intermediate)) {
+  if (!is_signed_by(chain.leaf, chain.intermediate)) {
     return fail(ErrorKind::not_authentic,
                 chain.leaf.common_name() + " is not signed by " + chain.intermediate.common_name());
   }

@@ -8,20 +8,20 @@ namespace blindbox::base {
 
 // One kind per way of failing that a caller or a script must tell apart.
 enum class ErrorKind {
-  usage,      // the command line
-  malformed,  // bytes from outside that are not what they claim to be
+  usage,           // the command line
+  malformed,       // bytes from outside that are not what they claim to be
   not_authentic,   // evidence was read, and nobody vouches for it
   not_acceptable,  // evidence is authentic, and what it says is not what the policy accepts
-  network,    // nobody there, a time-out, a broken connection: something could not be fetched
-  policy,     // the policy file
-  model,      // the model file
-  platform,   // no attestation device, or one that fails
-  io,         // a file, a port or another resource of this machine
-  limit,      // a documented cap was exceeded
-  cancelled,  // whoever asked went away
-  protocol,   // a peer that does not speak ours
-  forbidden,  // a request that we do not take from whoever makes it
-  internal,   // our own fault
+  network,         // nobody there, a time-out, a broken connection: something could not be fetched
+  policy,          // the policy file
+  model,           // the model file
+  platform,        // no attestation device, or one that fails
+  io,              // a file, a port or another resource of this machine
+  limit,           // a documented cap was exceeded
+  cancelled,       // whoever asked went away
+  protocol,        // a peer that does not speak ours
+  forbidden,       // a request that we do not take from whoever makes it
+  internal,        // our own fault
 };
 
 // The exit status for a kind (docs/exit-codes in the man page); never 0.

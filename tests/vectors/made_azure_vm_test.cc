@@ -208,6 +208,8 @@ const Row kRows[] = {
     {"azure.vm.attestation_key",  // e of more than 64 bits
      [](World& w) { w.vm.claims = claims_with(rsa_jwk("AQAAAAAAAAAAAAE", modulus('q', 'q', 'Q'))); }},
     {"azure.vm.quote.signature", [](World& w) { w.vm.signer = other_tpm_key(); }},
+    {"azure.vm.quote.signature",  // a key that could be used, and is another's
+     [](World& w) { w.vm.claims = claims_with(rsa_jwk("AQAB", modulus('q', 'q', 'Q'))); }},
     {"azure.vm.quote.signature", [](World& w) { w.vm.hash = EVP_sha1(); }},
     {"azure.vm.quote.signature",
      [](World& w) {

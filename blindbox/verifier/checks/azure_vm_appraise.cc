@@ -98,16 +98,26 @@ Answer judge_paravisor(const AppraiseContext& context) {
 }  // namespace
 
 constinit const AppraiseCheck kAzureVmQuoteFreshness{
-    "azure.vm.quote.freshness", "docs/protocol.md, M2; TPM 2.0 Library, Part 2, TPMS_ATTEST, extraData",
-    "the TPM quote was not made for this request", "ask the VM for a quote over the qualifying data that is expected",
-    &judge_freshness};
-constinit const AppraiseCheck kAzureVmPcrs{"azure.vm.pcrs", "TCG PC Client Platform Firmware Profile, PCR usage",
+    "azure.vm.quote.freshness",
+    "docs/protocol.md, M2; TPM 2.0 Library, Part 2, TPMS_ATTEST, extraData",
+    "the TPM quote was not made for this request",
+    "ask the VM for a quote over the qualifying data that is expected",
+    &judge_freshness,
+    "Refuses quotes of yesterday and of somebody else's connection."};
+constinit const AppraiseCheck kAzureVmPcrs{"azure.vm.pcrs",
+                                           "TCG PC Client Platform Firmware Profile, PCR usage",
                                            "the guest booted something else than the policy expects",
                                            "review what changed in the guest's image before changing azure.vm.pcrs",
-                                           &judge_pcrs};
+                                           &judge_pcrs,
+                                           "Refuses a guest that booted something else than its owner reviewed."};
 constinit const AppraiseCheck kAzureVmParavisor{
-    "azure.vm.paravisor", "docs/threat-model.md, the paravisor; AMD 56860 rev. 1.58, Table 23, VMPL",
-    "the report was not made by the paravisor", "", &judge_paravisor};
+    "azure.vm.paravisor",
+    "docs/threat-model.md, the paravisor; AMD 56860 rev. 1.58, Table 23, VMPL",
+    "the report was not made by the paravisor",
+    "",
+    &judge_paravisor,
+    "Refuses reports that software in the guest asked for in the paravisor's place, and says that the paravisor is "
+    "trusted."};
 
 }  // namespace checks
 }  // namespace blindbox::verifier

@@ -63,13 +63,24 @@ Answer judge_quote(const ParseContext& context) {
 }  // namespace
 
 constinit const ParseCheck kAzureVmHclFormat{
-    "azure.vm.hcl.format", "OpenHCL, IgvmAttestRequestBase; Microsoft Learn, guest attestation for confidential VMs",
-    "the HCL report cannot be read", "", &judge_hcl};
-constinit const ParseCheck kAzureVmReport{"azure.vm.report", "OpenHCL, IgvmAttestRequestBase, attestation_report",
-                                          "the report is not the one inside the HCL report", "", &judge_report};
+    "azure.vm.hcl.format",
+    "OpenHCL, IgvmAttestRequestBase; Microsoft Learn, guest attestation for confidential VMs",
+    "the HCL report cannot be read",
+    "",
+    &judge_hcl,
+    "Refuses what is not an Azure VM's HCL report of an SEV-SNP guest, and whose sizes contradict one another."};
+constinit const ParseCheck kAzureVmReport{"azure.vm.report",
+                                          "OpenHCL, IgvmAttestRequestBase, attestation_report",
+                                          "the report is not the one inside the HCL report",
+                                          "",
+                                          &judge_report,
+                                          "Refuses an HCL report beside another guest's hardware report."};
 constinit const ParseCheck kAzureVmQuoteFormat{"azure.vm.quote.format",
                                                "TPM 2.0 Library, Part 2, TPMS_ATTEST and TPMT_SIGNATURE",
-                                               "the TPM quote cannot be read", "", &judge_quote};
+                                               "the TPM quote cannot be read",
+                                               "",
+                                               &judge_quote,
+                                               "Refuses what is not a TPM's quote with its signature."};
 
 }  // namespace checks
 }  // namespace blindbox::verifier

@@ -72,9 +72,16 @@ Answer judge_key(const AuthenticateContext& context) {
 constinit const AuthenticateCheck kAzureVmReportData{
     "azure.vm.report_data",
     "OpenHCL, IgvmAttestRequestBase, runtime claims; AMD 56860 rev. 1.58, Table 23, REPORT_DATA",
-    "the report does not vouch for the paravisor's claims", "", &judge_report_data};
+    "the report does not vouch for the paravisor's claims",
+    "",
+    &judge_report_data,
+    "Refuses claims, and with them an attestation key, that the paravisor did not have the processor sign."};
 constinit const AuthenticateCheck kAzureVmAttestationKey{
-    "azure.vm.attestation_key", "OpenHCL, runtime claims, HCLAkPub; RFC 7518, section 6.3.1",
-    "the virtual TPM's attestation key cannot be used", "", &judge_key};
+    "azure.vm.attestation_key",
+    "OpenHCL, runtime claims, HCLAkPub; RFC 7518, section 6.3.1",
+    "the virtual TPM's attestation key cannot be used",
+    "",
+    &judge_key,
+    "Refuses an attestation key that is missing, ambiguous or weak."};
 
 }  // namespace blindbox::verifier::checks

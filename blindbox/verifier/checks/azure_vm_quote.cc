@@ -118,11 +118,17 @@ Answer judge_pcr_digest(const AuthenticateContext& context) {
 }  // namespace
 
 constinit const AuthenticateCheck kAzureVmQuoteSignature{
-    "azure.vm.quote.signature", "TPM 2.0 Library, Part 1, annexes B.6 and B.7; Part 3, TPM2_Quote",
+    "azure.vm.quote.signature",
+    "TPM 2.0 Library, Part 1, annexes B.6 and B.7; Part 3, TPM2_Quote",
     "the TPM quote is not signed by this guest's attestation key",
-    "an Azure VM is judged by a quote of its TPM: give the quote, its signature and the PCR values", &judge_signature};
-constinit const AuthenticateCheck kAzureVmPcrDigest{
-    "azure.vm.pcr_digest", "TPM 2.0 Library, Part 2, TPMS_QUOTE_INFO; Part 3, TPM2_Quote",
-    "the PCR values are not those that the TPM quoted", "", &judge_pcr_digest};
+    "an Azure VM is judged by a quote of its TPM: give the quote, its signature and the PCR values",
+    &judge_signature,
+    "Refuses a quote that another TPM signed, or that was altered."};
+constinit const AuthenticateCheck kAzureVmPcrDigest{"azure.vm.pcr_digest",
+                                                    "TPM 2.0 Library, Part 2, TPMS_QUOTE_INFO; Part 3, TPM2_Quote",
+                                                    "the PCR values are not those that the TPM quoted",
+                                                    "",
+                                                    &judge_pcr_digest,
+                                                    "Refuses PCR values that the TPM did not quote."};
 
 }  // namespace blindbox::verifier::checks

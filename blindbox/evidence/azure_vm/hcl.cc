@@ -59,7 +59,9 @@ struct DataHeader {
 
 Result<void> check_report_type(std::uint32_t type) {
   if (type == kSnpReport) return {};
-  if (type == kTdxReport) return malformed("it is of an Intel TDX guest, and only AMD SEV-SNP guests are judged");
+  if (type == kTdxReport) {
+    return fail(ErrorKind::malformed, "an HCL report of an Intel TDX guest: only AMD SEV-SNP guests are judged");
+  }
   return malformed("its hardware report has the unknown type " + std::to_string(type));
 }
 

@@ -65,7 +65,7 @@ Answer judge_quote(const ParseContext& context) {
 constinit const ParseCheck kAzureVmHclFormat{
     "azure.vm.hcl.format",
     "OpenHCL, IgvmAttestRequestBase; Microsoft Learn, guest attestation for confidential VMs",
-    "the HCL report cannot be read",
+    "the HCL report is none that can be judged",
     "",
     &judge_hcl,
     "Refuses what is not an Azure VM's HCL report of an SEV-SNP guest, and whose sizes contradict one another."};

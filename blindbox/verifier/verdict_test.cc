@@ -118,8 +118,9 @@ TEST(Verify, StopsWhereParsingFails) {
                                 .manifest = std::nullopt},
                                policy::Policy{}, kNow);
   EXPECT_EQ(found.reached(), Stage::parse);
-  ASSERT_EQ(found.findings().size(), 1U);
-  EXPECT_EQ(found.findings()[0].id, "sev_snp.report.size");
+  ASSERT_EQ(found.failures().size(), 1U);
+  EXPECT_EQ(found.failures()[0]->id, "sev_snp.report.size");
+  EXPECT_EQ(found.findings().back().id, "sev_snp.report.size");
   EXPECT_FALSE(found.accepted());
 }
 

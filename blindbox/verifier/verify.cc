@@ -35,7 +35,9 @@ AuthenticateContext authenticate_context(const ParseContext& parsed, const Subje
           .leaf = std::move(leaf),
           .crls = subject.evidence.crls,
           .policy = policy,
-          .now = now};
+          .now = now,
+          .subject = subject,
+          .azure_vm = parsed.azure_vm};
 }
 
 }  // namespace
@@ -45,10 +47,13 @@ Verdict verify(const Subject& subject, const policy::Policy& policy, base::Time 
   VerdictBuilder verdict(now);
 
   verdict.enter(Stage::parse);
+  const auto& raw_azure_vm = subject.evidence.azure_vm;
+  const auto azure_vm = raw_azure_vm ? std::optional(internal::read_azure_vm(*raw_azure_vm)) : std::nullopt;
   const internal::ParseContext parsed{
       .bytes = subject.evidence.report,
       .report = evidence::sev_snp::parse_report(subject.evidence.report),
-      .certificates = endorsements::sev_snp::parse_certificates(subject.evidence.certificates)};
+      .certificates = endorsements::sev_snp::parse_certificates(subject.evidence.certificates),
+      .azure_vm = azure_vm ? &*azure_vm : nullptr};
   for (const auto* check : checks::parse_checks()) {
     if (!verdict.run(*check, parsed)) return verdict.take();
   }
@@ -68,7 +73,8 @@ Verdict verify(const Subject& subject, const policy::Policy& policy, base::Time 
       .report = report,
       .subject = subject,
       .policy = policy,
-      .manifest = subject.manifest ? std::optional(evidence::decode_manifest(*subject.manifest)) : std::nullopt};
+      .manifest = subject.manifest ? std::optional(evidence::decode_manifest(*subject.manifest)) : std::nullopt,
+      .azure_vm = parsed.azure_vm};
   for (const auto* check : checks::appraise_checks()) (void)verdict.run(*check, authentic);
   return verdict.take();
 }

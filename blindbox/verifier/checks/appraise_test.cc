@@ -295,6 +295,35 @@ TEST(ReportData, IsTheChannelsOrTheWaiverIsByName) {
   EXPECT_EQ(outcome(kReportData, s), Outcome::passed);
 }
 
+// Whole quotes are judged in tests/vectors; this is about what is absent.
+TEST(AzureVm, HasAQuoteInThePlaceOfReportData) {
+  Setting s;
+  EXPECT_EQ(outcome(kAzureVmQuoteFreshness, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kAzureVmParavisor, s), Outcome::not_requested);
+  s.report.vmpl = 1;
+  EXPECT_EQ(outcome(kAzureVmParavisor, s), Outcome::not_requested) << "no paravisor";
+  s.evidence.azure_vm.emplace();
+  EXPECT_EQ(outcome(kAzureVmParavisor, s), Outcome::failed);
+  s.report.vmpl = 0;
+  EXPECT_EQ(outcome(kAzureVmParavisor, s), Outcome::not_requested) << "says who is trusted, and passes nothing";
+  EXPECT_EQ(outcome(kReportData, s), Outcome::not_requested);
+  EXPECT_EQ(outcome(kAzureVmQuoteFreshness, s), Outcome::failed) << "nothing expected";
+  s.expected_report_data = s.report.report_data;
+  s.freshness_not_requested = true;
+  EXPECT_EQ(outcome(kAzureVmQuoteFreshness, s), Outcome::failed) << "the waiver never outweighs an expectation";
+  s.expected_report_data.reset();
+  EXPECT_EQ(outcome(kAzureVmQuoteFreshness, s), Outcome::not_requested);
+}
+
+TEST(AzureVm, PinnedPcrsWantAQuote) {
+  Setting s;
+  EXPECT_EQ(outcome(kAzureVmPcrs, s), Outcome::not_requested);
+  s.policy.azure.vm.emplace();
+  EXPECT_EQ(outcome(kAzureVmPcrs, s), Outcome::not_requested);
+  s.policy.azure.vm->pcrs[0] = {};
+  EXPECT_EQ(outcome(kAzureVmPcrs, s), Outcome::failed);
+}
+
 TEST(Measurement, IsOneThatThePolicyLists) {
   Setting s;
   EXPECT_EQ(outcome(kMeasurement, s), Outcome::failed) << "an empty list accepts nothing";

@@ -6,26 +6,48 @@
 namespace blindbox::verifier::checks {
 namespace {
 
-constexpr std::array kParse = {&kReportSize, &kReportVersion, &kReportLayout, &kCertificatesReadable};
+// What an Azure VM hands out comes first: its report stands in there.
+constexpr std::array kParse = {
+    &kAzureVmHclFormat, &kAzureVmReport, &kAzureVmQuoteFormat,   &kReportSize,
+    &kReportVersion,    &kReportLayout,  &kCertificatesReadable,
+};
 
 // Cheap ones first; everything that reads the leaf's extensions comes after the chain's signatures, so that nothing
 // is believed of a certificate before AMD's key vouches for it.
 constexpr std::array kAuthenticate = {
-    &kMaskChipKey,    &kSigningKey, &kChainComplete,   &kRoot,   &kChainNames,     &kChainAlgorithms,
-    &kChainAuthority, &kChainDates, &kChainSignatures, &kCrl,    &kLeafExtensions, &kSignature,
-    &kProduct,        &kTcbLayout,  &kTcbReported,     &kChipId,
+    &kMaskChipKey,
+    &kSigningKey,
+    &kChainComplete,
+    &kRoot,
+    &kChainNames,
+    &kChainAlgorithms,
+    &kChainAuthority,
+    &kChainDates,
+    &kChainSignatures,
+    &kCrl,
+    &kLeafExtensions,
+    &kSignature,
+    &kProduct,
+    &kTcbLayout,
+    &kTcbReported,
+    &kChipId,
+    &kAzureVmReportData,
+    &kAzureVmAttestationKey,
+    &kAzureVmQuoteSignature,
+    &kAzureVmPcrDigest,
 };
 
 constexpr std::array kAppraise = {
-    &kProductAllowed,     &kTcbCommitted,     &kTcbMinimum,        &kTcbLaunch,
-    &kFirmwareMinimum,    &kDebugDisabled,    &kMigrateMaDisabled, &kMinimumAbi,
-    &kSmtDisabled,        &kSingleSocket,     &kCxlDisabled,       &kAes256Xts,
-    &kRaplDisabled,       &kCiphertextHiding, &kPageSwapDisabled,  &kVmpl,
-    &kAliasCheck,         &kPlatformRequired, &kPlatformRefused,   &kLaunchMitigations,
-    &kCurrentMitigations, &kChipIdAllowed,    &kReportData,        &kMeasurement,
-    &kHostData,           &kFamilyId,         &kImageId,           &kIdKey,
-    &kAuthorKey,          &kGuestSvn,         &kUvmEndorsement,    &kManifestFormat,
-    &kManifestModel,      &kManifestSoftware, &kManifestIsolation,
+    &kProductAllowed,     &kTcbCommitted,      &kTcbMinimum,        &kTcbLaunch,
+    &kFirmwareMinimum,    &kDebugDisabled,     &kMigrateMaDisabled, &kMinimumAbi,
+    &kSmtDisabled,        &kSingleSocket,      &kCxlDisabled,       &kAes256Xts,
+    &kRaplDisabled,       &kCiphertextHiding,  &kPageSwapDisabled,  &kVmpl,
+    &kAliasCheck,         &kPlatformRequired,  &kPlatformRefused,   &kLaunchMitigations,
+    &kCurrentMitigations, &kChipIdAllowed,     &kReportData,        &kMeasurement,
+    &kHostData,           &kFamilyId,          &kImageId,           &kIdKey,
+    &kAuthorKey,          &kGuestSvn,          &kUvmEndorsement,    &kAzureVmQuoteFreshness,
+    &kAzureVmPcrs,        &kAzureVmParavisor,  &kManifestFormat,    &kManifestModel,
+    &kManifestSoftware,   &kManifestIsolation,
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "blindbox/endorsements/sev_snp/leaf.h"
 #include "blindbox/evidence/manifest.h"
 #include "blindbox/verifier/authentic_report.h"
+#include "blindbox/verifier/internal/azure_vm.h"
 #include "blindbox/verifier/verify.h"
 
 namespace blindbox::verifier::internal {
@@ -20,6 +21,7 @@ struct ParseContext {
   ByteView bytes;
   Result<evidence::sev_snp::UnverifiedReport> report;
   Result<std::vector<endorsements::Certificate>> certificates;
+  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
 };
 
 // Which root a chain ends at, and why it is trusted.
@@ -39,6 +41,8 @@ struct AuthenticateContext {
   const std::vector<Bytes>& crls;
   const policy::Policy& policy;
   base::Time now;
+  const Subject& subject;
+  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
 };
 
 struct AppraiseContext {
@@ -47,6 +51,7 @@ struct AppraiseContext {
   const policy::Policy& policy;
   // What subject.manifest holds; none where there is none.
   std::optional<Result<evidence::ServiceManifest>> manifest;
+  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
 };
 
 struct Answer {

@@ -13,6 +13,9 @@ using internal::AuthenticateCheck;
 using internal::ParseCheck;
 
 // Parse: are these bytes what they claim to be? Stops at the first failure.
+extern const ParseCheck kAzureVmHclFormat;
+extern const ParseCheck kAzureVmReport;
+extern const ParseCheck kAzureVmQuoteFormat;
 extern const ParseCheck kReportSize;
 extern const ParseCheck kReportVersion;
 extern const ParseCheck kReportLayout;
@@ -35,6 +38,10 @@ extern const AuthenticateCheck kProduct;
 extern const AuthenticateCheck kTcbLayout;
 extern const AuthenticateCheck kTcbReported;
 extern const AuthenticateCheck kChipId;
+extern const AuthenticateCheck kAzureVmReportData;
+extern const AuthenticateCheck kAzureVmAttestationKey;
+extern const AuthenticateCheck kAzureVmQuoteSignature;
+extern const AuthenticateCheck kAzureVmPcrDigest;
 
 // Appraise: do we accept it? All of them run.
 extern const AppraiseCheck kProductAllowed;
@@ -68,6 +75,9 @@ extern const AppraiseCheck kIdKey;
 extern const AppraiseCheck kAuthorKey;
 extern const AppraiseCheck kGuestSvn;
 extern const AppraiseCheck kUvmEndorsement;
+extern const AppraiseCheck kAzureVmQuoteFreshness;
+extern const AppraiseCheck kAzureVmPcrs;
+extern const AppraiseCheck kAzureVmParavisor;
 extern const AppraiseCheck kManifestFormat;
 extern const AppraiseCheck kManifestModel;
 extern const AppraiseCheck kManifestSoftware;

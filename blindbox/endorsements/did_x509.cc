@@ -16,7 +16,7 @@ using internal::CertificateModel;
 
 constexpr std::string_view kPrefix = "did:x509:0:";
 
-tl::unexpected<Error> refuse(std::string what) { return fail(ErrorKind::refused, std::move(what)); }
+tl::unexpected<Error> refuse(std::string what) { return fail(ErrorKind::not_authentic, std::move(what)); }
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separator) {
   std::vector<std::string_view> parts;

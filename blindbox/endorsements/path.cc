@@ -86,7 +86,7 @@ Result<void> check_path(const Path& path, std::optional<base::Time> at) {
     // X509_verify_cert looks at extensions that cannot be read where it needs them; here they are refused wherever.
     if ((X509_get_extension_flags(path.at(i)) & EXFLAG_INVALID) != 0) {
       ERR_clear_error();
-      return fail(ErrorKind::refused, "a certificate has an unreadable extension");
+      return fail(ErrorKind::not_authentic, "a certificate has an unreadable extension");
     }
   }
   const Store store(X509_STORE_new());
@@ -100,11 +100,11 @@ Result<void> check_path(const Path& path, std::optional<base::Time> at) {
   const int where = ready ? X509_STORE_CTX_get_error_depth(context.get()) : 0;
   ERR_clear_error();
   if (!good) {
-    return fail(ErrorKind::refused,
+    return fail(ErrorKind::not_authentic,
                 std::string(X509_verify_cert_error_string(why)) + " (certificate " + std::to_string(where) + ")");
   }
   if (!used_all_in_order(context.get(), path)) {
-    return fail(ErrorKind::refused, "the certificates are not one path in its order");
+    return fail(ErrorKind::not_authentic, "the certificates are not one path in its order");
   }
   return {};
 }

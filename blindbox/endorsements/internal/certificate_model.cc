@@ -19,7 +19,7 @@ using Name = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view kFulcioIssuer = "1.3.6.1.4.1.57264.1.1";
 
-tl::unexpected<Error> refuse(std::string what) { return fail(ErrorKind::refused, std::move(what)); }
+tl::unexpected<Error> refuse(std::string what) { return fail(ErrorKind::not_authentic, std::move(what)); }
 
 std::string dotted(const ASN1_OBJECT* object) {
   char text[128] = {};

@@ -18,14 +18,14 @@ constexpr int kMinimumBits = 2048;
 
 Result<void> check_chain(const UnverifiedEndorsement& endorsement, base::Time now) {
   const base::Time at = endorsement.signing_time;
-  if (at > now) return fail(ErrorKind::refused, "signed at " + base::to_iso8601(at) + ", which is in the future");
+  if (at > now) return fail(ErrorKind::not_authentic, "signed at " + base::to_iso8601(at) + ", which is in the future");
   if (auto path = check_path(endorsement.chain, at); !path) return path;
   X509* leaf = endorsement.chain.at(0);
   if ((X509_get_extension_flags(leaf) & EXFLAG_CA) != 0) {
-    return fail(ErrorKind::refused, "the signer's certificate is an authority's");
+    return fail(ErrorKind::not_authentic, "the signer's certificate is an authority's");
   }
   if ((X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0) {
-    return fail(ErrorKind::refused, "the signer's key is not for signatures");
+    return fail(ErrorKind::not_authentic, "the signer's key is not for signatures");
   }
   return {};
 }
@@ -34,7 +34,7 @@ Result<void> check_signature(const UnverifiedEndorsement& endorsement) {
   EVP_PKEY* key = X509_get0_pubkey(endorsement.chain.at(0));
   if (key == nullptr || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) < kMinimumBits) {
     ERR_clear_error();
-    return fail(ErrorKind::refused, "the signer's key is no RSA key of 2048 bits or more");
+    return fail(ErrorKind::not_authentic, "the signer's key is no RSA key of 2048 bits or more");
   }
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   EVP_PKEY_CTX* rules = nullptr;  // the context's
@@ -47,7 +47,7 @@ Result<void> check_signature(const UnverifiedEndorsement& endorsement) {
                     EVP_DigestVerify(context.get(), base::uchars(signature), signature.size(), base::uchars(message),
                                      message.size()) == 1;
   ERR_clear_error();
-  return good ? Result<void>{} : fail(ErrorKind::refused, "a signature that does not verify");
+  return good ? Result<void>{} : fail(ErrorKind::not_authentic, "a signature that does not verify");
 }
 
 }  // namespace blindbox::endorsements::uvm

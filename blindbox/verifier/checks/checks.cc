@@ -6,26 +6,57 @@
 namespace blindbox::verifier::checks {
 namespace {
 
-constexpr std::array kParse = {&kReportSize, &kReportVersion, &kReportLayout, &kCertificatesReadable};
+constexpr std::array kParse = {&kReportSize, &kReportVersion, &kReportLayout, &kCertificatesReadable, &kUvmFormat};
 
 // Cheap ones first; everything that reads the leaf's extensions comes after the chain's signatures, so that nothing
 // is believed of a certificate before AMD's key vouches for it.
 constexpr std::array kAuthenticate = {
     &kMaskChipKey,    &kSigningKey, &kChainComplete,   &kRoot,   &kChainNames,     &kChainAlgorithms,
     &kChainAuthority, &kChainDates, &kChainSignatures, &kCrl,    &kLeafExtensions, &kSignature,
-    &kProduct,        &kTcbLayout,  &kTcbReported,     &kChipId,
+    &kProduct,        &kTcbLayout,  &kTcbReported,     &kChipId, &kUvmAlgorithm,   &kUvmChain,
+    &kUvmSignature,   &kUvmIssuer,
 };
 
 constexpr std::array kAppraise = {
-    &kProductAllowed,     &kTcbCommitted,     &kTcbMinimum,        &kTcbLaunch,
-    &kFirmwareMinimum,    &kDebugDisabled,    &kMigrateMaDisabled, &kMinimumAbi,
-    &kSmtDisabled,        &kSingleSocket,     &kCxlDisabled,       &kAes256Xts,
-    &kRaplDisabled,       &kCiphertextHiding, &kPageSwapDisabled,  &kVmpl,
-    &kAliasCheck,         &kPlatformRequired, &kPlatformRefused,   &kLaunchMitigations,
-    &kCurrentMitigations, &kChipIdAllowed,    &kReportData,        &kMeasurement,
-    &kHostData,           &kFamilyId,         &kImageId,           &kIdKey,
-    &kAuthorKey,          &kGuestSvn,         &kUvmEndorsement,    &kManifestFormat,
-    &kManifestModel,      &kManifestSoftware, &kManifestIsolation,
+    &kProductAllowed,
+    &kTcbCommitted,
+    &kTcbMinimum,
+    &kTcbLaunch,
+    &kFirmwareMinimum,
+    &kDebugDisabled,
+    &kMigrateMaDisabled,
+    &kMinimumAbi,
+    &kSmtDisabled,
+    &kSingleSocket,
+    &kCxlDisabled,
+    &kAes256Xts,
+    &kRaplDisabled,
+    &kCiphertextHiding,
+    &kPageSwapDisabled,
+    &kVmpl,
+    &kAliasCheck,
+    &kPlatformRequired,
+    &kPlatformRefused,
+    &kLaunchMitigations,
+    &kCurrentMitigations,
+    &kChipIdAllowed,
+    &kReportData,
+    &kMeasurement,
+    &kHostData,
+    &kFamilyId,
+    &kImageId,
+    &kIdKey,
+    &kAuthorKey,
+    &kGuestSvn,
+    &kSecurityPolicy,
+    &kUvmIssuerAllowed,
+    &kUvmFeed,
+    &kUvmSvn,
+    &kUvmMeasurement,
+    &kManifestFormat,
+    &kManifestModel,
+    &kManifestSoftware,
+    &kManifestIsolation,
 };
 
 }  // namespace

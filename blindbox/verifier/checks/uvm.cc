@@ -66,24 +66,39 @@ Answer judge_issuer(const AuthenticateContext& context) {
 
 }  // namespace
 
-constinit const ParseCheck kUvmFormat{"azure.uvm.format", "RFC 9052, sections 3 and 4.2; Confidential_ACI_SCHEME.md",
-                                      "the utility VM's endorsement cannot be read", "", &judge_format,
-"Prevents two readings of one message, and formats that nobody here knows."};
-constinit const AuthenticateCheck kUvmAlgorithm{"azure.uvm.algorithm", "RFC 8230, section 2, PS384",
-                                                "the utility VM's endorsement is signed with another algorithm", "",
-                                                &judge_algorithm,
-"Prevents a signature of another kind, whose rules are weaker or not checked."};
-constinit const AuthenticateCheck kUvmChain{"azure.uvm.chain", "RFC 9360, section 2, x5chain; RFC 5280, section 6",
-                                            "the utility VM's endorsement is not signed under Microsoft's root", "",
-                                            &judge_chain,
-"Prevents anybody's own signer, certificates that were not valid when they signed, and signatures of the future."};
-constinit const AuthenticateCheck kUvmSignature{"azure.uvm.signature", "RFC 9052, section 4.4; RFC 8230, section 2",
-                                                "the utility VM's endorsement is not signed by its certificate", "",
+constinit const ParseCheck kUvmFormat{
+    "azure.uvm.format",
+    "RFC 9052, sections 3 and 4.2; Confidential_ACI_SCHEME.md",
+    "the utility VM's endorsement cannot be read",
+    "",
+    &judge_format,
+    "Refuses an endorsement that has two readings, and formats that nobody here knows."};
+constinit const AuthenticateCheck kUvmAlgorithm{
+    "azure.uvm.algorithm",
+    "RFC 8230, section 2, PS384",
+    "the utility VM's endorsement is signed with another algorithm",
+    "",
+    &judge_algorithm,
+    "Refuses a signature of another kind, whose rules are weaker or not checked."};
+constinit const AuthenticateCheck kUvmChain{
+    "azure.uvm.chain",
+    "RFC 9360, section 2, x5chain; RFC 5280, section 6",
+    "the utility VM's endorsement is not signed under Microsoft's root",
+    "",
+    &judge_chain,
+    "Refuses anybody's own signer, certificates that were not valid when they signed, and signatures of the future."};
+constinit const AuthenticateCheck kUvmSignature{"azure.uvm.signature",
+                                                "RFC 9052, section 4.4; RFC 8230, section 2",
+                                                "the utility VM's endorsement is not signed by its certificate",
+                                                "",
                                                 &judge_signature,
-"Prevents an endorsement that was altered after Microsoft signed it."};
-constinit const AuthenticateCheck kUvmIssuer{"azure.uvm.issuer", "did:x509 method specification, version 0",
-                                             "the utility VM's endorsement names another issuer than its signer", "",
-                                             &judge_issuer,
-"Prevents a certificate of the same authority for another purpose from endorsing."};
+                                                "Refuses an endorsement that was altered after Microsoft signed it."};
+constinit const AuthenticateCheck kUvmIssuer{
+    "azure.uvm.issuer",
+    "did:x509 method specification, version 0",
+    "the utility VM's endorsement names another issuer than its signer",
+    "",
+    &judge_issuer,
+    "Refuses a signer whose certificate the same authority issued for another purpose."};
 
 }  // namespace blindbox::verifier::checks

@@ -97,22 +97,38 @@ Answer judge_security_policy(const AppraiseContext& context) {
 
 }  // namespace
 
-constinit const AppraiseCheck kUvmIssuerAllowed{"azure.uvm.issuer.allowed", kScheme,
-                                                "the utility VM's endorser is not in the policy", kHint, &judge_issuer,
-"Prevents another signer under the same root from endorsing."};
+constinit const AppraiseCheck kUvmIssuerAllowed{"azure.uvm.issuer.allowed",
+                                                kScheme,
+                                                "the utility VM's endorser is not in the policy",
+                                                kHint,
+                                                &judge_issuer,
+                                                "Refuses another signer under the same root."};
 constinit const AppraiseCheck kUvmFeed{
-    "azure.uvm.feed", kScheme, "the utility VM's endorsement is of a feed that is not accepted", "", &judge_feed,
-"Prevents a genuine utility VM of another service, and one signer from speaking for the other's feed."};
-constinit const AppraiseCheck kUvmSvn{"azure.uvm.svn", kScheme, "the utility VM is older than the policy accepts",
-                                      "the host must start the container group on a newer utility VM", &judge_svn,
-"Prevents an old utility VM with known holes, which stays endorsed for ever."};
+    "azure.uvm.feed",
+    kScheme,
+    "the utility VM's endorsement is of a feed that is not accepted",
+    "",
+    &judge_feed,
+    "Refuses a genuine utility VM of another service, and one signer's word for the other's feed."};
+constinit const AppraiseCheck kUvmSvn{"azure.uvm.svn",
+                                      kScheme,
+                                      "the utility VM is older than the policy accepts",
+                                      "the host must start the container group on a newer utility VM",
+                                      &judge_svn,
+                                      "Refuses an old utility VM with known holes, which stays endorsed for ever."};
 constinit const AppraiseCheck kUvmMeasurement{
-    "azure.uvm.measurement", "Confidential_ACI_SCHEME.md; AMD 56860 rev. 1.58, Table 23, MEASUREMENT",
-    "the endorsement is of another utility VM than the report's", "", &judge_measurement,
-"Prevents the endorsement of one utility VM from standing beside the report of another."};
+    "azure.uvm.measurement",
+    "Confidential_ACI_SCHEME.md; AMD 56860 rev. 1.58, Table 23, MEASUREMENT",
+    "the endorsement is of another utility VM than the report's",
+    "",
+    &judge_measurement,
+    "Refuses the endorsement of one utility VM beside the report of another."};
 constinit const AppraiseCheck kSecurityPolicy{
-    "azure.security_policy", "Confidential_ACI_SCHEME.md; AMD 56860 rev. 1.58, Table 23, HOST_DATA",
-    "the container policy is not the one that the guest was launched with", "", &judge_security_policy,
-"Prevents a container policy from being shown beside a guest that was launched with another."};
+    "azure.security_policy",
+    "Confidential_ACI_SCHEME.md; AMD 56860 rev. 1.58, Table 23, HOST_DATA",
+    "the container policy is not the one that the guest was launched with",
+    "",
+    &judge_security_policy,
+    "Refuses a container policy that is shown beside a guest launched with another."};
 
 }  // namespace blindbox::verifier::checks

@@ -12,12 +12,7 @@ namespace blindbox::emulator {
 namespace {
 
 std::shared_ptr<SecurityProcessor> load_processor() {
-  const char* chosen = std::getenv("BLINDBOX_TEST_KEYS");
-  const std::string folder =
-      chosen != nullptr
-          ? chosen
-          : (std::filesystem::temp_directory_path() / ("blindbox-test-keys-" + std::to_string(::getuid()))).string();
-  auto keys = load_or_generate_keys(folder);
+  auto keys = load_or_generate_keys(test_keys_folder());
   if (!keys) {
     std::fputs(base::to_string(keys.error()).c_str(), stderr);
     std::abort();
@@ -26,6 +21,12 @@ std::shared_ptr<SecurityProcessor> load_processor() {
 }
 
 }  // namespace
+
+std::string test_keys_folder() {
+  const char* chosen = std::getenv("BLINDBOX_TEST_KEYS");
+  if (chosen != nullptr) return chosen;
+  return (std::filesystem::temp_directory_path() / ("blindbox-test-keys-" + std::to_string(::getuid()))).string();
+}
 
 std::shared_ptr<SecurityProcessor> test_processor() {
   static const std::shared_ptr<SecurityProcessor> one = load_processor();

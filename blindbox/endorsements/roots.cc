@@ -22,6 +22,9 @@ constexpr std::array kAmdRoots = {
     Pin{Product::turin, "4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08"},
 };
 
+// As endorsements of several years carry it; the fingerprint of the same certificate stands in Microsoft's did:x509.
+constexpr std::string_view kUvmRoot = "84ce862a73b73d63b1cdbde1d30559eaab4040f6a63638c83e8357fe2250e5d3";
+
 }  // namespace
 
 std::optional<Product> pinned_amd_root(const base::Sha256& spki_sha256) {
@@ -31,5 +34,7 @@ std::optional<Product> pinned_amd_root(const base::Sha256& spki_sha256) {
   }
   return std::nullopt;
 }
+
+bool is_pinned_uvm_root(const base::Sha256& spki_sha256) { return base::to_hex(spki_sha256) == kUvmRoot; }
 
 }  // namespace blindbox::endorsements

@@ -12,4 +12,7 @@ namespace blindbox::endorsements {
 // The product whose ARK has this SubjectPublicKeyInfo.
 [[nodiscard]] std::optional<evidence::sev_snp::Product> pinned_amd_root(const base::Sha256& spki_sha256);
 
+// Is it Microsoft's root over the signers of Azure's utility VMs, "Microsoft Supply Chain RSA Root CA 2022"?
+[[nodiscard]] bool is_pinned_uvm_root(const base::Sha256& spki_sha256);
+
 }  // namespace blindbox::endorsements

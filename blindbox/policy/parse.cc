@@ -93,13 +93,6 @@ Policy read_policy(const Node& root) {
 
 }  // namespace
 
-UvmPolicy default_uvm() {
-  // Microsoft's issuer: the root's fingerprint and the code signing EKU (docs/checks.md, Azure container instances).
-  return {.issuers = {"did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2"},
-          .feeds = {"ContainerPlat-AMD-UVM", "ConfAKS-AMD-UVM"},
-          .minimum_svn = 100};
-}
-
 Policy safe_defaults() {
   Policy out;
   for (const auto product : evidence::sev_snp::kProducts) out.sev_snp.products[product] = {};

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,7 +85,16 @@ struct UvmPolicy {
   bool operator==(const UvmPolicy&) const = default;
 };
 
-// What is accepted of Microsoft where a policy says nothing of its own.
+// Microsoft's signers of utility VMs: container instances, and confidential containers on AKS. An issuer speaks for its
+// own feed alone.
+struct UvmSigner {
+  std::string_view issuer;
+  std::string_view feed;
+  std::uint64_t minimum_svn;  // where the policy has no azure.uvm
+};
+[[nodiscard]] std::span<const UvmSigner> known_uvm_signers();
+
+// What azure.uvm means where it leaves lists out: all of known_uvm_signers().
 [[nodiscard]] UvmPolicy default_uvm();
 
 // PCRs of an Azure confidential VM's TPM, SHA-256 bank, by index.
@@ -93,7 +103,7 @@ struct AzureVmPolicy {
   bool operator==(const AzureVmPolicy&) const = default;
 };
 
-// Absent: evidence of that kind is judged by default_uvm() where it is there, and not asked for.
+// Absent: evidence of that kind is judged where it is there, by known_uvm_signers(), and not asked for.
 struct AzurePolicy {
   std::optional<UvmPolicy> uvm;
   std::optional<AzureVmPolicy> vm;

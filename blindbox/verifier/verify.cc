@@ -21,6 +21,15 @@ Result<endorsements::sev_snp::LeafClaims> read_leaf(const Result<endorsements::s
   return endorsements::sev_snp::read_leaf(chain->leaf, chain->kind);
 }
 
+std::optional<Result<endorsements::uvm::UnverifiedEndorsement>> read_uvm(const Bytes& cose) {
+  if (cose.empty()) return std::nullopt;
+  return endorsements::uvm::parse_endorsement(cose);
+}
+
+const endorsements::uvm::UnverifiedEndorsement* uvm_of(const ParseContext& parsed) {
+  return parsed.uvm && *parsed.uvm ? &**parsed.uvm : nullptr;
+}
+
 AuthenticateContext authenticate_context(const ParseContext& parsed, const Subject& subject,
                                          const policy::Policy& policy, base::Time now) {
   const auto kind = static_cast<evidence::sev_snp::SigningKey>(parsed.report->signing_key);
@@ -34,6 +43,7 @@ AuthenticateContext authenticate_context(const ParseContext& parsed, const Subje
           .trust = trust,
           .leaf = std::move(leaf),
           .crls = subject.evidence.crls,
+          .uvm = uvm_of(parsed),
           .policy = policy,
           .now = now,
           .subject = subject,
@@ -53,6 +63,7 @@ Verdict verify(const Subject& subject, const policy::Policy& policy, base::Time 
       .bytes = subject.evidence.report,
       .report = evidence::sev_snp::parse_report(subject.evidence.report),
       .certificates = endorsements::sev_snp::parse_certificates(subject.evidence.certificates),
+      .uvm = internal::read_uvm(subject.evidence.uvm_endorsement),
       .azure_vm = azure_vm ? &*azure_vm : nullptr};
   for (const auto* check : checks::parse_checks()) {
     if (!verdict.run(*check, parsed)) return verdict.take();
@@ -74,6 +85,7 @@ Verdict verify(const Subject& subject, const policy::Policy& policy, base::Time 
       .subject = subject,
       .policy = policy,
       .manifest = subject.manifest ? std::optional(evidence::decode_manifest(*subject.manifest)) : std::nullopt,
+      .uvm = claimed.uvm,
       .azure_vm = parsed.azure_vm};
   for (const auto* check : checks::appraise_checks()) (void)verdict.run(*check, authentic);
   return verdict.take();

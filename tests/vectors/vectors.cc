@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -20,21 +21,32 @@ std::string sev_snp_folder() {
 
 bool present() { return !sev_snp_folder().empty(); }
 
-Bytes read(const std::string& name) {
-  auto contents = base::read_file(sev_snp_folder() + "/" + name, std::size_t{1} << 20);
+Bytes read(const std::string& name) { return read_evidence("sev-snp/" + name); }
+
+Bytes read_evidence(const std::string& name) {
+  auto contents = base::read_file(sev_snp_folder() + "/../" + name, std::size_t{1} << 20);
   EXPECT_TRUE(contents) << (contents ? "" : contents.error().what);
   return contents ? *std::move(contents) : Bytes{};
 }
 
+std::vector<Bytes> read_pems(const std::string& name) {
+  const Bytes file = read_evidence(name);
+  std::vector<Bytes> out;
+  std::string_view text = base::as_text(file);
+  for (std::size_t begin = 0; (begin = text.find("-----BEGIN")) != std::string_view::npos;) {
+    text.remove_prefix(text.find('\n', begin));
+    auto der = base::from_base64(text.substr(0, text.find("-----END")));
+    EXPECT_TRUE(der) << name;
+    if (der) out.push_back(*std::move(der));
+    text.remove_prefix(std::min(text.size(), text.find("-----END")));
+  }
+  EXPECT_FALSE(out.empty()) << name;
+  return out;
+}
+
 Bytes read_pem(const std::string& name) {
-  const Bytes file = read(name);
-  const std::string_view text = base::as_text(file);
-  const auto begin = text.find('\n', text.find("-----BEGIN"));
-  const auto end = text.find("-----END");
-  EXPECT_NE(end, std::string_view::npos) << name;
-  auto der = base::from_base64(text.substr(begin, end - begin));
-  EXPECT_TRUE(der) << name;
-  return der ? *std::move(der) : Bytes{};
+  const auto blocks = read_pems("sev-snp/" + name);
+  return blocks.empty() ? Bytes{} : blocks.front();
 }
 
 }  // namespace blindbox::vectors

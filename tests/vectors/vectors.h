@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "blindbox/base/bytes.h"
 
@@ -12,8 +13,12 @@ namespace blindbox::vectors {
 [[nodiscard]] std::string sev_snp_folder();
 [[nodiscard]] bool present();
 
-// Fails the running test where the file cannot be read.
+// A file of the SEV-SNP cases. Fails the running test where it cannot be read; the same below.
 [[nodiscard]] Bytes read(const std::string& name);
+// A file of any family: "aci/kms-svn100/report.bin".
+[[nodiscard]] Bytes read_evidence(const std::string& name);
+// All the PEM blocks of such a file, as DER.
+[[nodiscard]] std::vector<Bytes> read_pems(const std::string& name);
 // The first PEM block of a file, as DER.
 [[nodiscard]] Bytes read_pem(const std::string& name);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/endorsements/internal/asn1.h"
 
+#include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/rsa.h>
 
@@ -9,15 +10,41 @@
 
 namespace blindbox::endorsements::internal {
 
-std::optional<std::string> only_entry(const X509_NAME* name, int nid) {
-  const int index = X509_NAME_get_index_by_NID(name, nid, -1);
-  if (index < 0 || X509_NAME_get_index_by_NID(name, nid, index) >= 0) return std::nullopt;
-  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index));
+using base::fail;
+
+Result<std::shared_ptr<X509>> parse_x509(ByteView der) {
+  const unsigned char* cursor = base::uchars(der);
+  std::shared_ptr<X509> x509(d2i_X509(nullptr, &cursor, static_cast<long>(der.size())), &X509_free);
+  // Failures queue up in OpenSSL; a later, unrelated call of this thread must not find them.
+  ERR_clear_error();
+  if (!x509) return fail(ErrorKind::malformed, "a certificate is not DER");
+  if (cursor != base::uchars(der) + der.size()) {
+    return fail(ErrorKind::malformed, "a certificate has trailing bytes");
+  }
+  return x509;
+}
+
+Bytes encode_spki(X509* x509) {
+  unsigned char* der = nullptr;
+  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &der);
+  if (length <= 0) return {};
+  Bytes out = base::to_bytes(std::as_bytes(std::span(der, static_cast<std::size_t>(length))));
+  OPENSSL_free(der);
+  return out;
+}
+
+std::optional<std::string> to_text(const ASN1_STRING* value) {
   unsigned char* text = nullptr;
   const int length = ASN1_STRING_to_UTF8(&text, value);
   if (length < 0) return std::nullopt;
   const std::unique_ptr<unsigned char, void (*)(unsigned char*)> owner(text, [](unsigned char* p) { OPENSSL_free(p); });
   return std::string(text, text + length);
+}
+
+std::optional<std::string> only_entry(const X509_NAME* name, int nid) {
+  const int index = X509_NAME_get_index_by_NID(name, nid, -1);
+  if (index < 0 || X509_NAME_get_index_by_NID(name, nid, index) >= 0) return std::nullopt;
+  return to_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
 }
 
 std::optional<base::Time> to_time(const ASN1_TIME* time) {

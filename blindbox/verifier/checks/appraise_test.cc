@@ -346,13 +346,6 @@ TEST(HostData, IsOneThatThePolicyLists) {
   EXPECT_EQ(outcome(kHostData, s), Outcome::failed);
 }
 
-TEST(UvmEndorsement, IsNeverCountedAsAPass) {
-  Setting s;
-  EXPECT_EQ(outcome(kUvmEndorsement, s), Outcome::not_requested);
-  s.evidence.uvm_endorsement = Bytes(7);
-  EXPECT_EQ(outcome(kUvmEndorsement, s), Outcome::not_requested);
-}
-
 // The three checks of single values behave alike.
 TEST(Manifest, ValuesAreAmongThePolicys) {
   struct Value {

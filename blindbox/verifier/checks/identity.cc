@@ -30,6 +30,11 @@ Answer judge_measurement(const AppraiseContext& context) {
   const auto& found = context.report.claims().measurement;
   const auto& accepted = context.policy.sev_snp.measurements;
   if (accepted) return one_of(*accepted, found, "sev_snp.measurements");
+  if (context.policy.azure.uvm) {
+    // The endorsement held, or this stage would not run; that it is of this very measurement is asked here too.
+    const bool endorsed = context.uvm != nullptr && context.uvm->launch_measurement == found;
+    return answer(endorsed, "one that Azure endorses (azure.uvm)", base::to_hex(found));
+  }
   if (context.policy.no_expected_software) {
     return internal::not_requested("NO EXPECTED SOFTWARE WAS GIVEN", base::to_hex(found));
   }

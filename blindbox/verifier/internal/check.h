@@ -9,6 +9,7 @@
 
 #include "blindbox/endorsements/sev_snp/chain.h"
 #include "blindbox/endorsements/sev_snp/leaf.h"
+#include "blindbox/endorsements/uvm/endorsement.h"
 #include "blindbox/evidence/manifest.h"
 #include "blindbox/verifier/authentic_report.h"
 #include "blindbox/verifier/internal/azure_vm.h"
@@ -22,6 +23,8 @@ struct ParseContext {
   Result<evidence::sev_snp::UnverifiedReport> report;
   Result<std::vector<endorsements::Certificate>> certificates;
   const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
+  // What Azure's endorsement says; none where the evidence carries none.
+  std::optional<Result<endorsements::uvm::UnverifiedEndorsement>> uvm = std::nullopt;
 };
 
 // Which root a chain ends at, and why it is trusted.
@@ -39,6 +42,7 @@ struct AuthenticateContext {
   RootTrust trust;
   Result<endorsements::sev_snp::LeafClaims> leaf;
   const std::vector<Bytes>& crls;
+  const endorsements::uvm::UnverifiedEndorsement* uvm;  // nullptr: none
   const policy::Policy& policy;
   base::Time now;
   const Subject& subject;
@@ -52,6 +56,8 @@ struct AppraiseContext {
   // What subject.manifest holds; none where there is none.
   std::optional<Result<evidence::ServiceManifest>> manifest;
   const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
+  // Azure's endorsement, which every check of the stage before let pass; nullptr where there is none.
+  const endorsements::uvm::UnverifiedEndorsement* uvm = nullptr;
 };
 
 struct Answer {

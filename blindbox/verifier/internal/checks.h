@@ -20,6 +20,7 @@ extern const ParseCheck kReportSize;
 extern const ParseCheck kReportVersion;
 extern const ParseCheck kReportLayout;
 extern const ParseCheck kCertificatesReadable;
+extern const ParseCheck kUvmFormat;
 
 // Authenticate: who says so? Stops at the first failure.
 extern const AuthenticateCheck kMaskChipKey;
@@ -42,6 +43,10 @@ extern const AuthenticateCheck kAzureVmReportData;
 extern const AuthenticateCheck kAzureVmAttestationKey;
 extern const AuthenticateCheck kAzureVmQuoteSignature;
 extern const AuthenticateCheck kAzureVmPcrDigest;
+extern const AuthenticateCheck kUvmAlgorithm;
+extern const AuthenticateCheck kUvmChain;
+extern const AuthenticateCheck kUvmSignature;
+extern const AuthenticateCheck kUvmIssuer;
 
 // Appraise: do we accept it? All of them run.
 extern const AppraiseCheck kProductAllowed;
@@ -74,10 +79,14 @@ extern const AppraiseCheck kImageId;
 extern const AppraiseCheck kIdKey;
 extern const AppraiseCheck kAuthorKey;
 extern const AppraiseCheck kGuestSvn;
-extern const AppraiseCheck kUvmEndorsement;
 extern const AppraiseCheck kAzureVmQuoteFreshness;
 extern const AppraiseCheck kAzureVmPcrs;
 extern const AppraiseCheck kAzureVmParavisor;
+extern const AppraiseCheck kSecurityPolicy;
+extern const AppraiseCheck kUvmIssuerAllowed;
+extern const AppraiseCheck kUvmFeed;
+extern const AppraiseCheck kUvmSvn;
+extern const AppraiseCheck kUvmMeasurement;
 extern const AppraiseCheck kManifestFormat;
 extern const AppraiseCheck kManifestModel;
 extern const AppraiseCheck kManifestSoftware;

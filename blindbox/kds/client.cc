@@ -25,24 +25,18 @@ std::string in_seconds(net::Duration time) { return std::to_string(ceil<seconds>
 
 }  // namespace
 
-Client::Client(Origin origin, Limits limits, Pace pace, Warn warn, std::unique_ptr<net::asio::ssl::context> tls)
-    : origin_(std::move(origin)),
-      limits_(limits),
-      pace_(std::move(pace)),
-      warn_(std::move(warn)),
-      tls_(std::move(tls)) {}
-
-Result<std::unique_ptr<Client>> Client::make(Origin origin, Limits limits, Pace pace, Warn warn) {
-  auto tls = internal::make_web_context();
-  if (!tls) return base::pass_on(tls);
-  return std::unique_ptr<Client>(
-      new Client(std::move(origin), limits, std::move(pace), std::move(warn), std::move(*tls)));
-}
+Client::Client(Origin origin, Limits limits, Pace pace, Warn warn)
+    : origin_(std::move(origin)), limits_(limits), pace_(std::move(pace)), warn_(std::move(warn)) {}
 
 // The whole of it within the limit: a service that trickles is cut off, not waited for byte by byte.
 net::Task<Result<Client::Heard>> Client::ask_once(std::string target, std::size_t cap, net::Duration limit) {
   const auto start = std::chrono::steady_clock::now();
-  auto stream = co_await internal::open(origin_, *tls_, limit);
+  if (origin_.tls && !tls_) {
+    auto made = internal::make_web_context();
+    if (!made) co_return base::pass_on(made);
+    tls_ = std::move(*made);
+  }
+  auto stream = co_await internal::open(origin_, tls_.get(), limit);
   if (!stream) co_return base::pass_on(stream);
   net::Stream& open = **stream;
   net::Deadline overall(open.executor(), [&open] { open.close(); });

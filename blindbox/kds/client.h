@@ -21,21 +21,18 @@ struct Response {
 class Client {
  public:
   // warn, if any, hears of long waits.
-  [[nodiscard]] static Result<std::unique_ptr<Client>> make(Origin origin, Limits limits, Pace pace, Warn warn);
+  Client(Origin origin, Limits limits, Pace pace, Warn warn);
 
   // One call at a time. Tries again after 429 and 503 as the service asks, after other faults of its side and of the
   // network with growing pauses; every other answer comes back as it is, redirects among them. ErrorKind::network:
   // nothing came until due, in as many attempts as the limits allow, or nothing that is HTTP and within cap.
   net::Task<Result<Response>> get(std::string target, std::size_t cap, SteadyTime due);
 
-  [[nodiscard]] const Origin& origin() const { return origin_; }
-
  private:
   struct Heard {
     Response response;
     std::string retry_after;
   };
-  Client(Origin origin, Limits limits, Pace pace, Warn warn, std::unique_ptr<net::asio::ssl::context> tls);
   net::Task<Result<Heard>> ask_once(std::string target, std::size_t cap, net::Duration limit);
   // How long to leave the service alone after what it said; absent: it has answered.
   [[nodiscard]] std::optional<net::Duration> pause_after(const Result<Heard>& heard, unsigned attempt);
@@ -44,7 +41,7 @@ class Client {
   Limits limits_;
   Pace pace_;
   Warn warn_;
-  std::unique_ptr<net::asio::ssl::context> tls_;
+  std::unique_ptr<net::asio::ssl::context> tls_;  // made when it is needed first: reading a trust store takes time
   bool throttled_ = false;
   SteadyTime not_before_{};  // no request goes out before it
 };

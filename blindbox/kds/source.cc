@@ -38,14 +38,10 @@ bool is_root(const Bytes& der) {
 
 }  // namespace
 
-Source::Source(SourceOptions options, std::unique_ptr<Client> client)
-    : options_(std::move(options)), client_(std::move(client)), cache_(options_.cache_folder) {}
-
-Result<std::shared_ptr<Source>> Source::make(SourceOptions options) {
-  auto client = Client::make(options.origin, options.limits, options.pace, options.warn);
-  if (!client) return base::pass_on(client);
-  return std::shared_ptr<Source>(new Source(std::move(options), std::move(*client)));
-}
+Source::Source(SourceOptions options)
+    : options_(std::move(options)),
+      client_(options_.origin, options_.limits, options_.pace, options_.warn),
+      cache_(options_.cache_folder) {}
 
 Task<Result<evidence::Evidence>> Source::complete(evidence::Evidence evidence, bool crl_wanted, base::Time now) {
   auto missing = find_missing(evidence, crl_wanted);
@@ -127,10 +123,17 @@ Task<Result<std::optional<Answer>>> Source::get_if_there(Request request, base::
 }
 
 Task<Result<std::optional<Answer>>> Source::fetch(Request request, base::Time now, SteadyTime due) {
-  auto response = co_await client_->get(target(request), body_cap(request.what), due);
+  const std::string name = cache_name(request);
+  if (failure_ && failure_->name == name && options_.pace.now() < failure_->until) {
+    co_return tl::unexpected<Error>(failure_->error);
+  }
+  failure_.reset();
+  auto response = co_await client_.get(target(request), body_cap(request.what), due);
   if (!response) {
-    co_return fail(ErrorKind::network, could_not(request), options_.origin.url() + ": " + response.error().what,
-                   "--offline with a filled cache needs no network; the server may also deliver it with its evidence");
+    const Error error{ErrorKind::network, could_not(request), options_.origin.url() + ": " + response.error().what,
+                      "the server may deliver it with its evidence instead"};
+    failure_ = Failure{name, options_.pace.now() + kThrottled, error};
+    co_return tl::unexpected<Error>(error);
   }
   if (response->status == kNotFound || response->status == kBadRequest) co_return std::optional<Answer>{};
   if (response->status != kOk) {

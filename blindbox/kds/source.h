@@ -25,7 +25,7 @@ struct SourceOptions {
 
 class Source {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<Source>> make(SourceOptions options);
+  explicit Source(SourceOptions options);
 
   // Fills in what find_missing() names; nothing that is there is replaced, and nothing that is added is verified. At once
   // where nothing is missing. Any number of calls may be under way: the service is asked one thing at a time, and a thing
@@ -34,7 +34,6 @@ class Source {
   net::Task<Result<evidence::Evidence>> complete(evidence::Evidence evidence, bool crl_wanted, base::Time now);
 
  private:
-  Source(SourceOptions options, std::unique_ptr<Client> client);
   net::Task<Result<void>> add_certificates(evidence::Evidence& evidence, Missing& missing, base::Time now,
                                            SteadyTime due);
   net::Task<Result<Answer>> get_vcek(Missing& missing, base::Time now, SteadyTime due);
@@ -48,8 +47,15 @@ class Source {
   [[nodiscard]] Error offline_error(const Request& request) const;
 
   SourceOptions options_;
-  std::unique_ptr<Client> client_;
+  Client client_;
   Cache cache_;
+  // What failed last is not tried again at once: other connections may wait for the same.
+  struct Failure {
+    std::string name;
+    SteadyTime until{};
+    Error error;
+  };
+  std::optional<Failure> failure_;
   bool warned_of_cache_ = false;
   bool busy_ = false;
   std::vector<std::shared_ptr<net::asio::steady_timer>> waiting_;

@@ -42,12 +42,12 @@ Result<std::unique_ptr<ssl::context>> make_web_context() {
   return context;
 }
 
-net::Task<Result<std::unique_ptr<net::Stream>>> open(const Origin& origin, ssl::context& context, net::Duration limit) {
+net::Task<Result<std::unique_ptr<net::Stream>>> open(const Origin& origin, ssl::context* context, net::Duration limit) {
   const auto start = std::chrono::steady_clock::now();
   auto socket = co_await net::connect_tcp(origin.at, limit);
   if (!socket) co_return base::pass_on(socket);
   if (!origin.tls) co_return std::unique_ptr<net::Stream>(new net::SocketStream(std::move(*socket)));
-  auto stream = std::make_unique<net::TlsStream>(std::move(*socket), context);
+  auto stream = std::make_unique<net::TlsStream>(std::move(*socket), *context);
   if (!expect_name(stream->native_handle(), origin.at.host)) {
     co_return base::fail(ErrorKind::network, "TLS cannot check the name " + origin.at.host);
   }

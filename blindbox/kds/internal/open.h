@@ -14,8 +14,9 @@ namespace blindbox::kds::internal {
 // ErrorKind::io where the system has no trust store that can be read.
 [[nodiscard]] Result<std::unique_ptr<net::asio::ssl::context>> make_web_context();
 
-// context and origin outlive the call, context the stream. ErrorKind::network with the reason.
-net::Task<Result<std::unique_ptr<net::Stream>>> open(const Origin& origin, net::asio::ssl::context& context,
+// context and origin outlive the call, context the stream; there is one where the origin asks for TLS.
+// ErrorKind::network with the reason.
+net::Task<Result<std::unique_ptr<net::Stream>>> open(const Origin& origin, net::asio::ssl::context* context,
                                                      net::Duration limit);
 
 }  // namespace blindbox::kds::internal

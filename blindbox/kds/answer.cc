@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "blindbox/endorsements/sev_snp/chain.h"
@@ -70,7 +71,7 @@ Result<Answer> read_vcek(const Request& request, std::vector<Bytes> objects) {
   }
   if (claims->hwid != request.hwid) return malformed("the VCEK of another chip");
   if (claims->tcb != request.tcb) return malformed("the VCEK of another TCB");
-  return Answer{std::move(objects), {}};
+  return Answer{std::move(objects), certificate->not_after()};
 }
 
 Result<Answer> read_chain(const Request& request, std::vector<Bytes> objects) {
@@ -78,9 +79,11 @@ Result<Answer> read_chain(const Request& request, std::vector<Bytes> objects) {
   const std::string intermediate = (request.kind == SigningKey::vlek ? "SEV-VLEK-" : "SEV-") + product;
   std::size_t intermediates = 0;
   std::size_t roots = 0;
+  base::Time good_until = base::Time::max();
   for (const Bytes& der : objects) {
     auto certificate = Certificate::parse(der);
     if (!certificate) return base::pass_on(certificate);
+    good_until = std::min(good_until, certificate->not_after());
     if (certificate->common_name() == intermediate) {
       ++intermediates;
     } else if (certificate->common_name() == root_name(request)) {
@@ -90,7 +93,7 @@ Result<Answer> read_chain(const Request& request, std::vector<Bytes> objects) {
     }
   }
   if (intermediates != 1 || roots != 1) return malformed("not one " + intermediate + " and one " + root_name(request));
-  return Answer{std::move(objects), {}};
+  return Answer{std::move(objects), good_until};
 }
 
 Result<Answer> read_list(const Request& request, std::vector<Bytes> objects) {

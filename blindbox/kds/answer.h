@@ -12,7 +12,7 @@ namespace blindbox::kds {
 
 struct Answer {
   std::vector<Bytes> objects;  // DER: the VCEK; intermediate and root; the list
-  base::Time next_update{};    // of a list
+  base::Time good_until{};  // the end of a certificate's validity, the earliest one's in a chain; a list's next update
 };
 
 // DER or PEM, whatever the service says that it is. Malformed, with the reason: anything but the VCEK of this chip and

@@ -62,7 +62,7 @@ TEST(Answer, is_what_was_asked_for_in_der_or_pem) {
         const auto revoked = read(list, body);
         ASSERT_TRUE(revoked) << revoked.error().what;
         EXPECT_EQ(base::as_text(revoked->objects.front()), crl);
-        EXPECT_GT(revoked->next_update, base::now());
+        EXPECT_GT(revoked->good_until, base::now());
       }
     }
   }
@@ -116,7 +116,7 @@ TEST(Answer, is_no_other_text) {
   expect_malformed(vcek, "<html>a captive portal</html>", "not DER");
   expect_malformed(chain, "<html>a captive portal</html>", "not DER");
   expect_malformed(vcek, pem("PRIVATE KEY", der), "other than CERTIFICATE");
-  expect_malformed(vcek, pem("CERTIFICATE", der, "Proc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,0\n\n"), "other than");
+  expect_malformed(vcek, pem("CERTIFICATE", der, "Proc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,0\n\n"), "a PEM block");
   expect_malformed(vcek, "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n", "does not decode");
   std::string many;
   for (int i = 0; i < 9; ++i) many += pem("CERTIFICATE", der);

@@ -83,8 +83,8 @@ Result<void> Cache::keep(const Request& request, ByteView body, Entry entry) {
 }
 
 bool is_fresh(const Request& request, const Cache::Entry& entry, base::Time now) {
-  if (request.what != What::crl) return true;
-  return now <= entry.answer.next_update && entry.fetched <= now && now - entry.fetched <= hours(24);
+  if (now > entry.answer.good_until) return false;
+  return request.what != What::crl || (entry.fetched <= now && now - entry.fetched <= hours(24));
 }
 
 }  // namespace blindbox::kds

@@ -23,7 +23,7 @@ class Cache {
     Answer answer;
     base::Time fetched{};
   };
-  // What is kept for the request, however old. Certificates do not age here: a VCEK belongs to its chip and TCB.
+  // What is kept for the request, however old.
   [[nodiscard]] std::optional<Entry> find(const Request& request);
 
   // Whole or not at all, also under another process that keeps the same. The entry is kept in memory even where the
@@ -36,8 +36,8 @@ class Cache {
   std::map<std::string, Entry> memory_;
 };
 
-// A list is asked for anew once it is past its own date, a day old, or from the future: a revocation must not wait for
-// the weeks that lists are valid.
+// Everything is good until its own date: a VCEK belongs to its chip and TCB. A list is asked for anew once it is a day old
+// as well, or from the future: a revocation must not wait for the months that lists are valid.
 [[nodiscard]] bool is_fresh(const Request& request, const Cache::Entry& entry, base::Time now);
 
 }  // namespace blindbox::kds

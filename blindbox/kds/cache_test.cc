@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "blindbox/base/file.h"
@@ -70,7 +72,7 @@ TEST_F(CacheTest, takes_no_file_that_is_not_as_it_was_written) {
   ASSERT_TRUE(keep(kChain, now_));
   const Bytes whole = base::read_file(file(kChain), 1 << 20).value();
   const auto found_in = [&](const Bytes& contents) {
-    EXPECT_TRUE(base::write_file(file(kChain), contents));
+    std::ofstream(file(kChain), std::ios::binary) << base::as_text(contents);
     return Cache(folder()).find(kChain).has_value();
   };
   EXPECT_TRUE(found_in(whole));
@@ -135,7 +137,7 @@ TEST_F(CacheTest, writers_and_readers_at_once_see_whole_files_alone) {
   EXPECT_THAT(files, ::testing::ElementsAre(cache_name(kChain)));
 }
 
-TEST_F(CacheTest, lists_age_and_certificates_do_not) {
+TEST_F(CacheTest, lists_age_and_certificates_expire) {
   const std::string body = from_service(kList);
   const auto fresh = [&](base::Time fetched, base::Time now) {
     return is_fresh(kList, entry(kList, body, fetched), now);
@@ -144,11 +146,14 @@ TEST_F(CacheTest, lists_age_and_certificates_do_not) {
   EXPECT_TRUE(fresh(now_ - hours(24), now_));
   EXPECT_FALSE(fresh(now_ - hours(24) - seconds(1), now_));
   EXPECT_FALSE(fresh(now_ + seconds(1), now_));
-  const base::Time end = entry(kList, body, now_).answer.next_update;
+  const base::Time end = entry(kList, body, now_).answer.good_until;
   EXPECT_TRUE(fresh(end - hours(1), end));
   EXPECT_FALSE(fresh(end - hours(1), end + seconds(1)));
   const std::string chain = from_service(kChain);
-  EXPECT_TRUE(is_fresh(kChain, entry(kChain, chain, now_ - hours(24 * 365)), now_));
+  const auto old = entry(kChain, chain, now_ - hours(24 * 365));
+  EXPECT_TRUE(is_fresh(kChain, old, now_));
+  EXPECT_TRUE(is_fresh(kChain, old, old.answer.good_until));
+  EXPECT_FALSE(is_fresh(kChain, old, old.answer.good_until + seconds(1)));
 }
 
 TEST(CacheFolder, is_the_users) {

@@ -83,7 +83,7 @@ Task<Result<Answer>> Source::get_vcek(Missing& missing, base::Time now, SteadyTi
   const std::vector<Product> candidates = missing.products;
   for (const Product product : candidates) {
     const Request request = vcek_request(product, missing.chip_id, missing.reported_tcb);
-    if (auto kept = cache_.find(request)) {
+    if (auto kept = usable(request, now)) {
       missing.products = {product};
       co_return std::move(kept->answer);
     }
@@ -112,12 +112,11 @@ Task<Result<std::optional<Answer>>> Source::get_if_there(Request request, base::
   co_await take_turn();
   std::optional<Answer> answer;
   // Whoever had the turn before may have fetched it.
-  auto kept = cache_.find(request);
-  const bool usable = kept && (options_.offline || is_fresh(request, *kept, now));
-  if (usable) answer = std::move(kept->answer);
+  auto kept = usable(request, now);
+  if (kept) answer = std::move(kept->answer);
   Result<std::optional<Answer>> outcome = std::move(answer);
-  if (!usable && options_.offline) outcome = tl::unexpected<Error>(offline_error(request));
-  if (!usable && !options_.offline) outcome = co_await fetch(std::move(request), now, due);
+  if (!kept && options_.offline) outcome = tl::unexpected<Error>(offline_error(request));
+  if (!kept && !options_.offline) outcome = co_await fetch(std::move(request), now, due);
   end_turn();
   co_return outcome;
 }
@@ -152,6 +151,12 @@ Task<Result<std::optional<Answer>>> Source::fetch(Request request, base::Time no
     options_.warn("what was fetched cannot be kept: " + kept.error().what);
   }
   co_return out;
+}
+
+std::optional<Cache::Entry> Source::usable(const Request& request, base::Time now) {
+  auto kept = cache_.find(request);
+  if (kept && !options_.offline && !is_fresh(request, *kept, now)) kept.reset();
+  return kept;
 }
 
 Task<void> Source::take_turn() {

@@ -41,6 +41,8 @@ class Source {
   // Absent: the service has no such thing.
   net::Task<Result<std::optional<Answer>>> get_if_there(Request request, base::Time now, SteadyTime due);
   net::Task<Result<std::optional<Answer>>> fetch(Request request, base::Time now, SteadyTime due);
+  // What is kept and need not be fetched anew.
+  [[nodiscard]] std::optional<Cache::Entry> usable(const Request& request, base::Time now);
   // The place in the queue; whoever has it gives it back.
   net::Task<void> take_turn();
   void end_turn();

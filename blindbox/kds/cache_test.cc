@@ -157,13 +157,13 @@ TEST_F(CacheTest, lists_age_and_certificates_expire) {
 }
 
 TEST(CacheFolder, is_the_users) {
-  ASSERT_EQ(::setenv("HOME", "/home/somebody", 1), 0);
+  ASSERT_EQ(::setenv("HOME", "/people/somebody", 1), 0);
   ASSERT_EQ(::setenv("XDG_CACHE_HOME", "/caches", 1), 0);
   EXPECT_EQ(default_cache_folder(), "/caches/blindbox/kds");
   ASSERT_EQ(::setenv("XDG_CACHE_HOME", "relative", 1), 0);
-  EXPECT_EQ(default_cache_folder(), "/home/somebody/.cache/blindbox/kds");
+  EXPECT_EQ(default_cache_folder(), "/people/somebody/.cache/blindbox/kds");
   ASSERT_EQ(::unsetenv("XDG_CACHE_HOME"), 0);
-  EXPECT_EQ(default_cache_folder(), "/home/somebody/.cache/blindbox/kds");
+  EXPECT_EQ(default_cache_folder(), "/people/somebody/.cache/blindbox/kds");
   ASSERT_EQ(::unsetenv("HOME"), 0);
   EXPECT_EQ(default_cache_folder(), "");
 }

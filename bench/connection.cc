@@ -107,7 +107,7 @@ struct Client {
 
 Task<double> attested_connection(HostPort to, Client& client) {
   const double start = wall_ms();
-  auto outcome = co_await attested_tls::connect(to, *client.context, client.policy, base::now(), {});
+  auto outcome = co_await attested_tls::connect(to, *client.context, client.policy, base::now(), {}, {});
   const double taken = wall_ms() - start;
   const auto connection = take(std::move(outcome.connection));
   co_await connection->stream().shut_down();

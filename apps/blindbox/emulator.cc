@@ -18,6 +18,9 @@ struct Options {
   std::string measurement;
   std::string host_data;
   bool debug = false;
+  bool no_certificates = false;
+  std::string kds;
+  std::vector<std::uint64_t> revoked;
   unsigned latency_ms = 0;
   bool exit_with_parent = false;
 };
@@ -39,6 +42,7 @@ Result<emulator::Guest> guest_of(const Options& options) {
                   : options.product == "genoa" ? Product::genoa
                                                : Product::milan;
   guest.version = options.version;
+  guest.host_certificates = !options.no_certificates;
   if (options.debug) guest.policy |= evidence::sev_snp::kPolicyDebug;
   if (!options.measurement.empty()) {
     ByteArray<48> measurement{};
@@ -55,12 +59,18 @@ int emulate(const Options& options) {
   auto guest = guest_of(options);
   if (!guest) return report(guest.error());
   emulator::Options run;
+  if (!options.kds.empty()) {
+    auto at = net::parse_host_port(options.kds);
+    if (!at) return report(at.error());
+    run.key_distribution = emulator::KeyDistributionOptions{*at, options.revoked};
+  }
   run.folder = options.folder;
   run.guest = *guest;
   run.key_folder = options.keys;
   run.latency = std::chrono::milliseconds(options.latency_ms);
   run.exit_with_parent = options.exit_with_parent;
-  run.on_ready = [&options](const std::string& fingerprint) {
+  run.on_ready = [&options](const std::string& fingerprint, const std::string& kds_url) {
+    if (!kds_url.empty()) fmt::print("kds: {}\n", kds_url);
     fmt::print("ready: {} (trust_emulator {})\n", options.folder, fingerprint);
     std::fflush(stdout);
   };
@@ -89,6 +99,16 @@ void add_emulator(CLI::App& app, Action& action) {
   command
       ->add_option("--latency", options->latency_ms, "milliseconds that a call takes; a real processor needs about 8")
       ->capture_default_str();
+  command->add_flag("--no-certificates", options->no_certificates,
+                    "a host that leaves fetching certificates to clients");
+  auto* const kds =
+      command
+          ->add_option("--kds", options->kds,
+                       "also imitate AMD's key distribution service, on loopback; port 0 takes a free one")
+          ->type_name("ADDR:PORT");
+  command->add_option("--revoke", options->revoked, "a serial number that its revocation lists name; may be repeated")
+      ->type_name("N")
+      ->needs(kds);
   command->add_flag("--exit-with-parent", options->exit_with_parent, "end when the starting process ends");
   command->callback([options, &action] { action = [options] { return emulate(*options); }; });
 }

@@ -4,6 +4,7 @@
 #include "blindbox/attested_tls/client.h"
 #include "blindbox/verifier/report_text.h"
 #include "command.h"
+#include "endorsements_options.h"
 
 namespace blindbox::apps {
 namespace {
@@ -12,11 +13,13 @@ struct Options {
   std::string url;
   std::optional<std::string> policy;
   bool json = false;
+  EndorsementsOptions endorsements;
 };
 
 net::Task<Result<attested_tls::ConnectOutcome>> attempt(const net::HostPort& server, boost::asio::ssl::context& tls,
-                                                        const policy::Policy& policy) {
-  auto outcome = co_await attested_tls::connect(server, tls, policy, base::now(), {});
+                                                        const policy::Policy& policy,
+                                                        attested_tls::CompleteEvidence complete) {
+  auto outcome = co_await attested_tls::connect(server, tls, policy, base::now(), {}, std::move(complete));
   if (outcome.connection) co_await (*outcome.connection)->stream().shut_down();
   co_return outcome;
 }
@@ -37,10 +40,12 @@ int verify(const Options& options) {
   if (!server) return report(server.error());
   auto policy = policy_of(options);
   if (!policy) return report(policy.error());
+  auto complete = evidence_completer(options.endorsements, *policy);
+  if (!complete) return report(complete.error());
   auto tls = attested_tls::make_client_context();
   if (!tls) return report(tls.error());
   boost::asio::io_context io;
-  auto outcome = run(io, attempt(*server, **tls, *policy));
+  auto outcome = run(io, attempt(*server, **tls, *policy, std::move(*complete)));
   if (!outcome) return report(outcome.error());
   if (outcome->verdict && options.json) fmt::print("{}\n", verifier::render_json(*outcome->verdict));
   if (outcome->verdict && !options.json) {
@@ -64,6 +69,7 @@ void add_verify(CLI::App& app, Action& action) {
           "--policy", [options](const std::string& file) { options->policy = file; }, "what to accept (policy.yml)")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "print the verdict as one JSON object");
+  add_endorsements_options(*command, options->endorsements);
   command->callback([options, &action] { action = [options] { return verify(*options); }; });
 }
 

@@ -82,26 +82,42 @@ net::Task<Result<evidence::Bundle>> exchange(net::TlsStream& stream, http::Respo
 struct Judgement {
   std::optional<verifier::Verdict> verdict;
   Error error;  // when there is no verdict
+  std::chrono::nanoseconds asked{0};
 };
 
 // Nothing of the bundle is believed here: expected values come from this end's own TLS state.
 net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseReader& reader,
                                          const policy::Policy& policy, base::Time now, net::Duration limit,
-                                         Timings& timings) {
+                                         CompleteEvidence complete, Timings& timings) {
   const Nonce nonce = fresh_nonce();
   auto facts = session_facts(stream.native_handle(), End::client, nonce);
   if (!facts) co_return Judgement{{}, facts.error()};
+  Judgement judgement;
+  judgement.asked = boot_time();
   const auto asked = steady_clock::now();
   auto bundle = co_await exchange(stream, reader, nonce, limit);
   timings.evidence = since(asked);
-  if (!bundle) co_return Judgement{{}, bundle.error()};
+  if (!bundle) {
+    judgement.error = bundle.error();
+    co_return judgement;
+  }
+  if (complete) {
+    const auto begun = steady_clock::now();
+    auto completed = co_await complete(std::move(bundle->primary));
+    timings.endorsements = since(begun);
+    if (!completed) {
+      judgement.error = completed.error();
+      co_return judgement;
+    }
+    bundle->primary = std::move(*completed);
+  }
   const auto start = steady_clock::now();
   const auto own =
       binder({nonce, facts->exporter, facts->spki_sha256, bundle->manifest, bundle->hpke, bundle->secondary});
   const auto root = root_from_path(own, bundle->path);
   verifier::Subject subject{.evidence = bundle->primary, .manifest = ByteView(bundle->manifest)};
   if (root) subject.expected_report_data = report_data(bundle->path.tree_size, *root);
-  Judgement judgement{verifier::verify(subject, policy, now), {}};
+  judgement.verdict = verifier::verify(subject, policy, now);
   timings.verification = since(start);
   co_return judgement;
 }
@@ -109,18 +125,20 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
 }  // namespace
 
 AttestedConnection::AttestedConnection(std::unique_ptr<net::TlsStream> stream,
-                                       std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict)
-    : stream_(std::move(stream)), reader_(std::move(reader)), verdict_(std::move(verdict)), judged_(boot_time()) {}
+                                       std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict,
+                                       std::chrono::nanoseconds asked)
+    : stream_(std::move(stream)), reader_(std::move(reader)), verdict_(std::move(verdict)), asked_(asked) {}
 
-std::chrono::nanoseconds AttestedConnection::verdict_age() const { return boot_time() - judged_; }
+std::chrono::nanoseconds AttestedConnection::verdict_age() const { return boot_time() - asked_; }
 
 net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& policy, base::Time now,
-                                                         const ClientLimits& limits) {
+                                                         const ClientLimits& limits, CompleteEvidence complete) {
   Timings timings;
-  auto judgement = co_await challenge_and_judge(*stream_, *reader_, policy, now, limits.evidence, timings);
+  auto judgement =
+      co_await challenge_and_judge(*stream_, *reader_, policy, now, limits.evidence, std::move(complete), timings);
   if (judgement.verdict && judgement.verdict->accepted()) {
     verdict_ = std::move(*judgement.verdict);
-    judged_ = boot_time();
+    asked_ = judgement.asked;
     co_return Result<void>{};
   }
   stream_->close();
@@ -131,14 +149,14 @@ net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& p
 struct Connecting {
   static std::unique_ptr<AttestedConnection> open(std::unique_ptr<net::TlsStream> stream,
                                                   std::unique_ptr<http::ResponseReader> reader,
-                                                  verifier::Verdict verdict) {
+                                                  verifier::Verdict verdict, std::chrono::nanoseconds asked) {
     return std::unique_ptr<AttestedConnection>(
-        new AttestedConnection(std::move(stream), std::move(reader), std::move(verdict)));
+        new AttestedConnection(std::move(stream), std::move(reader), std::move(verdict), asked));
   }
 };
 
 net::Task<ConnectOutcome> connect(const net::HostPort& to, asio::ssl::context& context, const policy::Policy& policy,
-                                  base::Time now, const ClientLimits& limits) {
+                                  base::Time now, const ClientLimits& limits, CompleteEvidence complete) {
   ConnectOutcome outcome{{}, base::fail(ErrorKind::internal, "not connected"), {}};
   auto socket = co_await net::connect_tcp(to, limits.connect);
   if (!socket) {
@@ -155,14 +173,16 @@ net::Task<ConnectOutcome> connect(const net::HostPort& to, asio::ssl::context& c
     outcome.connection = base::pass_on(shaken);
     co_return outcome;
   }
-  auto judgement = co_await challenge_and_judge(*stream, *reader, policy, now, limits.evidence, outcome.timings);
+  auto judgement = co_await challenge_and_judge(*stream, *reader, policy, now, limits.evidence, std::move(complete),
+                                                outcome.timings);
   outcome.verdict = judgement.verdict;
   if (!judgement.verdict) {
     outcome.connection = tl::unexpected<Error>(judgement.error);
   } else if (!judgement.verdict->accepted()) {
     outcome.connection = tl::unexpected<Error>(judgement.verdict->refusal());
   } else {
-    outcome.connection = Connecting::open(std::move(stream), std::move(reader), std::move(*judgement.verdict));
+    outcome.connection =
+        Connecting::open(std::move(stream), std::move(reader), std::move(*judgement.verdict), judgement.asked);
     co_return outcome;
   }
   co_await stream->shut_down();

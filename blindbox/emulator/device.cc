@@ -22,10 +22,11 @@ std::string Device::notice() const { return base_notice().dump(2) + "\n"; }
 
 EmulatedDevice::EmulatedDevice(std::shared_ptr<const SecurityProcessor> processor, Guest guest,
                                std::chrono::milliseconds latency)
-    : processor_(std::move(processor)),
-      guest_(guest),
-      latency_(latency),
-      certificates_(certificate_table(processor_->certificates(guest_), guest_.signing_key)) {}
+    : processor_(std::move(processor)), guest_(guest), latency_(latency) {
+  if (guest_.host_certificates) {
+    certificates_ = certificate_table(processor_->certificates(guest_), guest_.signing_key);
+  }
+}
 
 Device::Answer EmulatedDevice::report(const ByteArray<64>& report_data, std::uint32_t vmpl) {
   const std::scoped_lock lock(mutex_);

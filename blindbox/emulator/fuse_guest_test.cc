@@ -177,7 +177,7 @@ class Run : public Mount {
               : (std::filesystem::temp_directory_path() / ("blindbox-test-keys-" + std::to_string(::getuid())))
                     .string();
       options.exit_with_parent = exit_with_parent;
-      options.on_ready = [&](const std::string& fingerprint) {
+      options.on_ready = [&](const std::string& fingerprint, const std::string&) {
         (void)!::write(ready[1], fingerprint.data(), fingerprint.size());
       };
       const auto done = run_emulator(options);

@@ -62,6 +62,8 @@ struct Guest {
   std::uint64_t launch_mit_vector = 0x3f;  // written from version 5 on
   std::uint64_t current_mit_vector = 0x3f;
   std::uint64_t leaf_serial = 0;  // AMD's VCEKs all have serial 0
+  // Whether the host hands out certificates beside a report; many leave that to whoever asks AMD.
+  bool host_certificates = true;
 };
 
 // What the real machines in the test vectors reported in 2026.

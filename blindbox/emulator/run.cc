@@ -48,7 +48,7 @@ class Signals {
   base::Fd fd_;
 };
 
-void print_banner(const Options& options, const std::string& fingerprint) {
+void print_banner(const Options& options, const std::string& fingerprint, const std::string& kds_url) {
   std::fprintf(stderr,
                "\n  ****  EMULATED, NOT A TEE  ****\n"
                "  Nothing that runs behind this device is protected from anybody.\n"
@@ -57,6 +57,11 @@ void print_banner(const Options& options, const std::string& fingerprint) {
                "  A policy that says `unsafe: {trust_emulator: FINGERPRINT}` accepts it.\n\n",
                std::string(evidence::sev_snp::product_name(options.guest.product)).c_str(), options.folder.c_str(),
                options.guest.version, fingerprint.c_str());
+  if (kds_url.empty()) return;
+  std::fprintf(stderr,
+               "  EMULATED key distribution service: %s\n"
+               "  Its certificates and revocation lists are this emulator's, not AMD's.\n\n",
+               kds_url.c_str());
 }
 
 }  // namespace
@@ -78,8 +83,16 @@ Result<void> run_emulator(const Options& options) {
   if (!guest) return base::pass_on(guest);
   auto watchdog = internal::UnmountWatchdog::start(options.folder);
   if (!watchdog) return base::pass_on(watchdog);
-  print_banner(options, processor->fingerprint());
-  if (options.on_ready) options.on_ready(processor->fingerprint());
+  // Its thread comes after the watchdog's fork.
+  std::unique_ptr<KeyDistribution> kds;
+  if (options.key_distribution) {
+    auto started = KeyDistribution::start(processor, *options.key_distribution);
+    if (!started) return base::pass_on(started);
+    kds = std::move(*started);
+  }
+  const std::string kds_url = kds ? kds->url() : "";
+  print_banner(options, processor->fingerprint(), kds_url);
+  if (options.on_ready) options.on_ready(processor->fingerprint(), kds_url);
   (*guest)->serve(signals.fd());
   guest->reset();  // unmounted first, then the watchdog goes
   return {};

@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "blindbox/emulator/guest.h"
+#include "blindbox/emulator/key_distribution.h"
 
 namespace blindbox::emulator {
 
@@ -17,8 +19,10 @@ struct Options {
   std::string key_folder;                // load_or_generate_keys; empty: fresh keys, and another fingerprint each time
   // Ends when the thread that started this process ends (PR_SET_PDEATHSIG): let the main thread start it.
   bool exit_with_parent = false;
-  // Called once when the folder is mounted and served, with the fingerprint.
-  std::function<void(const std::string& fingerprint)> on_ready;
+  // Where given, the key distribution service is imitated too.
+  std::optional<KeyDistributionOptions> key_distribution;
+  // Called once when everything is served; kds_url is empty without a key distribution service.
+  std::function<void(const std::string& fingerprint, const std::string& kds_url)> on_ready;
 };
 
 // Prints the banner and the fingerprint to stderr. Returns after SIGTERM, SIGINT, SIGHUP or an unmount from outside,

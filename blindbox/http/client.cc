@@ -9,10 +9,17 @@ net::Task<Result<ResponseHead>> exchange(const net::HostPort& with, Exchange req
   auto socket = co_await net::connect_tcp(with, std::chrono::seconds(10));
   if (!socket) co_return base::pass_on(socket);
   net::SocketStream stream(std::move(*socket));
+  auto answer = co_await exchange_over(stream, with.text(), std::move(request), std::move(on_piece));
+  co_return answer;
+}
+
+net::Task<Result<ResponseHead>> exchange_over(net::Stream& stream, std::string host, Exchange request,
+                                              OnPiece on_piece) {
   stream.set_write_deadline(kStallLimit);
-  RequestHead head{
-      request.method, request.target, std::move(request.fields), {Framing::Kind::length, request.body.size()}, false};
-  head.fields.emplace_back("Host", with.text());
+  Framing framing{Framing::Kind::length, request.body.size()};
+  if (request.body.empty() && request.method == "GET") framing = {};
+  RequestHead head{request.method, request.target, std::move(request.fields), framing, false};
+  head.fields.emplace_back("Host", std::move(host));
   const std::string text = write_head(head) + request.body;
   if (auto put = co_await stream.write(base::view(text)); !put) co_return base::pass_on(put);
   ResponseReader reader(stream, std::chrono::minutes(2));

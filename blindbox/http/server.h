@@ -30,6 +30,8 @@ class Server {
   void start();
   // Accepts nothing more and asks all handlers to stop.
   void stop();
+  // Of a TCP socket.
+  [[nodiscard]] std::uint16_t port() const { return sessions_.port(); }
 
  private:
   std::shared_ptr<internal::ServerState> state_;

@@ -20,7 +20,8 @@ Result<std::shared_ptr<Pool>> Pool::make(PoolOptions options, OnAttempt on_attem
 }
 
 Task<Result<Connection>> Pool::connect() {
-  auto outcome = co_await attested_tls::connect(options_.server, *tls_, options_.policy, base::now(), options_.limits);
+  auto outcome = co_await attested_tls::connect(options_.server, *tls_, options_.policy, base::now(), options_.limits,
+                                                options_.complete);
   if (on_attempt_) on_attempt_(outcome);
   co_return std::move(outcome.connection);
 }
@@ -33,7 +34,7 @@ Task<Result<Connection>> Pool::take() {
     idle_.pop_back();
     if (!connection->stream().quiet()) continue;  // the server has closed it
     if (connection->verdict_age() < options_.attest_every) co_return std::move(connection);
-    auto attested = co_await connection->attest_again(options_.policy, base::now(), options_.limits);
+    auto attested = co_await connection->attest_again(options_.policy, base::now(), options_.limits, options_.complete);
     if (attested) co_return std::move(connection);
     // Refused evidence is an answer; a connection that broke meanwhile is not.
     if (attested.error().kind == ErrorKind::not_authentic || attested.error().kind == ErrorKind::not_acceptable) {

@@ -16,6 +16,7 @@ struct PoolOptions {
   net::HostPort server;
   policy::Policy policy;
   attested_tls::ClientLimits limits;
+  attested_tls::CompleteEvidence complete;  // may be empty
   // A verdict is good for its lifetime (docs/protocol.md). It is renewed before a request once it is older than
   // attest_every, so that an answer has the rest of the lifetime to stream.
   net::Duration attest_every = std::chrono::minutes(5);

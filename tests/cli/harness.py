@@ -175,7 +175,8 @@ class Stage:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bb-cli-"))
         self.temporary = self.folder / "tmp"  # where blindbox keeps its own temporary folders
         self.temporary.mkdir()
-        self.environment = dict(os.environ, TMPDIR=str(self.temporary), XDG_RUNTIME_DIR=str(self.temporary))
+        self.environment = dict(os.environ, TMPDIR=str(self.temporary), XDG_RUNTIME_DIR=str(self.temporary),
+                                XDG_CACHE_HOME=str(self.folder / "cache"))
         self.environment.pop("UVM_SECURITY_CONTEXT_DIR", None)
         self._processes = []
 
@@ -214,12 +215,14 @@ class Stage:
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                 if pid not in known and mark in environment_of(pid).split(b"\0")]
 
-    def emulator(self, name="guest", *options):
-        """Mounts an emulated guest; the process. All of one run share their root."""
+    def emulator(self, name="guest", *options, keys=None):
+        """Mounts an emulated guest; the process, whose kds is the URL of its key distribution service. All of one run
+        share their root, those with keys of their own apart."""
         (self.folder / name).mkdir()
-        keys = os.environ.get("BLINDBOX_TEST_KEYS", str(self.folder / "keys"))
+        keys = keys or os.environ.get("BLINDBOX_TEST_KEYS", str(self.folder / "keys"))
         process = self.start("emulator", "--mount", self.folder / name, "--keys", keys, *options)
-        process.wait_for("ready: ")
+        _, before = process.wait_for("ready: ")
+        process.kds = next((line[len("kds: "):] for line in before if line.startswith("kds: ")), None)
         return process
 
     def serve(self, guest="guest", port=0):

@@ -11,12 +11,12 @@ import policy_test
 
 OPTIONS = {
     "serve": ["--model", "--model-sha256", "--listen", "--platform", "--threads", "--print-policy"],
-    "connect": ["URL", "--policy", "--listen"],
-    "verify": ["URL", "--policy", "--json"],
+    "connect": ["URL", "--policy", "--listen", "--offline", "--kds-url", "--cache-dir"],
+    "verify": ["URL", "--policy", "--json", "--offline", "--kds-url", "--cache-dir"],
     "complete": ["FILE:LINE:COLUMN", "--proxy", "--max-tokens", "--line"],
     "demo": ["--model"],
     "emulator": ["--mount", "--keys", "--product", "--report-version", "--measurement", "--host-data", "--debug",
-                 "--latency", "--exit-with-parent"],
+                 "--latency", "--exit-with-parent", "--no-certificates", "--kds", "--revoke"],
     "version": [],
     "shell-completion": [],
 }

@@ -96,7 +96,6 @@ class OneGuest(VerifyTest):
                 ("another level", r"vmpl: 0", "vmpl: 1", "sev_snp.vmpl"),
                 ("no hyper-threads", r"(smt_disabled:) false", r"\1 true", "sev_snp.policy.smt_disabled"),
                 ("one socket", r"(single_socket:) false", r"\1 true", "sev_snp.policy.single_socket"),
-                ("revocation lists", r"require_crl: false", "require_crl: true", "sev_snp.crl"),
                 ("no emulator", r"unsafe:(.*\n)*", "", "sev_snp.root"),
                 ("another emulator", r'(trust_emulator: ")..', r"\g<1>00", "sev_snp.root"),
                 ("another model", r'(model_sha256:\n    - ")..', r"\g<1>00", "manifest.model_sha256"),

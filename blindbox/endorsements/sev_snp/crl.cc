@@ -42,14 +42,27 @@ Result<void> check_signature(X509_CRL* crl, const Certificate& root) {
   return {};
 }
 
-Result<void> check_current(X509_CRL* crl, base::Time now) {
+Result<CrlClaims> claims_of(X509_CRL* crl) {
+  const auto issuer = internal::only_entry(X509_CRL_get_issuer(crl), NID_commonName);
   const auto from = internal::to_time(X509_CRL_get0_lastUpdate(crl));
   const auto until = internal::to_time(X509_CRL_get0_nextUpdate(crl));
+  ERR_clear_error();
+  if (!issuer) return fail(ErrorKind::malformed, "a revocation list does not name exactly one issuer");
   if (!from || !until) return fail(ErrorKind::malformed, "a revocation list without dates");
-  if (now < *from)
-    return fail(ErrorKind::not_authentic, "a revocation list is current from " + base::to_iso8601(*from) + " on");
-  if (now > *until)
-    return fail(ErrorKind::not_authentic, "a revocation list was current until " + base::to_iso8601(*until));
+  return CrlClaims{*issuer, *from, *until};
+}
+
+Result<void> check_current(X509_CRL* crl, base::Time now) {
+  const auto claims = claims_of(crl);
+  if (!claims) return tl::unexpected<Error>(claims.error());
+  if (now < claims->this_update) {
+    return fail(ErrorKind::not_authentic,
+                "a revocation list is current from " + base::to_iso8601(claims->this_update) + " on");
+  }
+  if (now > claims->next_update) {
+    return fail(ErrorKind::not_authentic,
+                "a revocation list was current until " + base::to_iso8601(claims->next_update));
+  }
   return {};
 }
 
@@ -64,6 +77,12 @@ Result<void> check_not_listed(X509_CRL* crl, const Certificate& certificate) {
 }
 
 }  // namespace
+
+Result<CrlClaims> read_crl(ByteView der) {
+  auto crl = parse_crl(der);
+  if (!crl) return base::pass_on(crl);
+  return claims_of(crl->get());
+}
 
 Result<void> check_crls(const std::vector<Bytes>& crls, const Chain& chain, base::Time now) {
   if (crls.empty()) return fail(ErrorKind::not_authentic, "no revocation list");

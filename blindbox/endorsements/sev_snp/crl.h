@@ -8,7 +8,17 @@
 
 namespace blindbox::endorsements::sev_snp {
 
-inline constexpr std::size_t kCrlCap = std::size_t{512} << 10;
+inline constexpr std::size_t kCrlCap = std::size_t{1} << 20;
+
+// What a list says of itself; nobody has verified it.
+struct CrlClaims {
+  std::string issuer_common_name;
+  base::Time this_update{};
+  base::Time next_update{};
+};
+
+// Malformed: over the cap, not DER, trailing bytes, no issuer's common name, or a date that is missing.
+[[nodiscard]] Result<CrlClaims> read_crl(ByteView der);
 
 // Every list given must parse, be signed by the chain's root (RSASSA-PSS with SHA-384), be current at now, and name
 // neither the intermediate's nor the leaf's serial number. Refused or malformed otherwise; also for no list at all.

@@ -22,9 +22,9 @@ struct ParseContext {
   ByteView bytes;
   Result<evidence::sev_snp::UnverifiedReport> report;
   Result<std::vector<endorsements::Certificate>> certificates;
-  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
   // What Azure's endorsement says; none where the evidence carries none.
   std::optional<Result<endorsements::uvm::UnverifiedEndorsement>> uvm = std::nullopt;
+  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
 };
 
 // Which root a chain ends at, and why it is trusted.
@@ -55,9 +55,9 @@ struct AppraiseContext {
   const policy::Policy& policy;
   // What subject.manifest holds; none where there is none.
   std::optional<Result<evidence::ServiceManifest>> manifest;
-  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
   // Azure's endorsement, which every check of the stage before let pass; nullptr where there is none.
   const endorsements::uvm::UnverifiedEndorsement* uvm = nullptr;
+  const AzureVmClaims* azure_vm = nullptr;  // none: evidence of no Azure VM
 };
 
 struct Answer {

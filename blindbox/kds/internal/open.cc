@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/kds/internal/open.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/tls1.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+
+#include "blindbox/net/socket_stream.h"
+#include "blindbox/net/tls_stream.h"
+
+namespace blindbox::kds::internal {
+namespace {
+
+namespace ssl = net::asio::ssl;
+
+// Without a name to check against, any certificate of any site would do: a failure here must not go unseen.
+bool expect_name(SSL* session, const std::string& host) {
+  X509_VERIFY_PARAM* rules = SSL_get0_param(session);
+  if (X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) == 1) return true;
+  ERR_clear_error();
+  SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // SSL_set_tlsext_host_name, which is a macro with a cast that our warnings refuse.
+  void* const name = const_cast<char*>(host.c_str());
+  return SSL_set1_host(session, host.c_str()) == 1 &&
+         SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ssl::context>> make_web_context() {
+  net::error_code error;
+  auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
+  const bool new_enough = SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION) == 1;
+  context->set_verify_mode(ssl::verify_peer, error);
+  if (!error) context->set_default_verify_paths(error);
+  if (error || !new_enough) {
+    return base::fail(ErrorKind::io, "cannot prepare TLS with the system's trust store: " + error.message());
+  }
+  return context;
+}
+
+net::Task<Result<std::unique_ptr<net::Stream>>> open(const Origin& origin, ssl::context* context, net::Duration limit) {
+  const auto start = std::chrono::steady_clock::now();
+  auto socket = co_await net::connect_tcp(origin.at, limit);
+  if (!socket) co_return base::pass_on(socket);
+  if (!origin.tls) co_return std::unique_ptr<net::Stream>(new net::SocketStream(std::move(*socket)));
+  auto stream = std::make_unique<net::TlsStream>(std::move(*socket), *context);
+  if (!expect_name(stream->native_handle(), origin.at.host)) {
+    co_return base::fail(ErrorKind::network, "TLS cannot check the name " + origin.at.host);
+  }
+  const auto spent = std::chrono::duration_cast<net::Duration>(std::chrono::steady_clock::now() - start);
+  stream->set_read_deadline(std::max(limit - spent, net::Duration(1)));
+  auto shaken = co_await stream->handshake(net::TlsStream::Role::client);
+  if (!shaken) co_return base::pass_on(shaken);
+  co_return std::unique_ptr<net::Stream>(std::move(stream));
+}
+
+}  // namespace blindbox::kds::internal

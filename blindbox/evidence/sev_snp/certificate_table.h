@@ -7,7 +7,7 @@
 
 #include "blindbox/base/bytes.h"
 
-namespace blindbox::attester {
+namespace blindbox::evidence::sev_snp {
 
 // The kernel's own limit is 16 KiB; more than this is refused unread.
 inline constexpr std::size_t kCertificateTableCap = 64 * 1024;
@@ -22,4 +22,4 @@ struct CertificateTable {
 // neither DER nor PEM. ErrorKind::limit: more bytes than the cap or more than 32 entries.
 [[nodiscard]] Result<CertificateTable> parse_certificate_table(ByteView table);
 
-}  // namespace blindbox::attester
+}  // namespace blindbox::evidence::sev_snp

@@ -57,6 +57,11 @@ Result<std::vector<Entry>> read_header(ByteView table) {
 
 }  // namespace
 
+bool begins_certificate_table(ByteView bytes) {
+  base::Reader reader(bytes);
+  return content_of(reader.array<16>()) != Content::unknown;
+}
+
 Result<CertificateTable> parse_certificate_table(ByteView table) {
   if (table.size() > kCertificateTableCap) {
     return base::fail(ErrorKind::limit, "the host's certificate table is larger than 64 KiB");

@@ -17,6 +17,9 @@ struct CertificateTable {
   std::vector<Bytes> crls;          // DER
 };
 
+// Whether the first entry has a GUID that we know.
+[[nodiscard]] bool begins_certificate_table(ByteView bytes);
+
 // An empty view, or a table that begins with its end mark, offers nothing and is fine. Unknown GUIDs are skipped.
 // Malformed: no end mark, an entry that leaves the table or lies in its header, a GUID twice, something that is
 // neither DER nor PEM. ErrorKind::limit: more bytes than the cap or more than 32 entries.

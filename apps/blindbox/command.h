@@ -22,6 +22,7 @@ void add_serve(CLI::App& app, Action& action);
 void add_connect(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_policy(CLI::App& app, Action& action);
+void add_checks(CLI::App& app, Action& action);
 void add_complete(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_emulator(CLI::App& app, Action& action);

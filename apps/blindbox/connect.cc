@@ -59,7 +59,7 @@ int connect(const Options& options) {
   pool_options.complete = std::move(*complete);
   auto pool = proxy::Pool::make(std::move(pool_options), [&first](const attested_tls::ConnectOutcome& outcome) {
     if (!std::exchange(first, false)) return log_attempt(outcome);
-    if (outcome.verdict) fmt::print("{}\n", verifier::render_table(*outcome.verdict, is_terminal(stdout)));
+    if (outcome.verdict) fmt::print("{}\n", verifier::render_table(*outcome.verdict, {.colour = is_terminal(stdout)}));
     if (outcome.connection) fmt::print("{}\n", cost(outcome.timings));
     std::fflush(stdout);
   });

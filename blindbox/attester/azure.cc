@@ -7,8 +7,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "blindbox/attester/internal/pem.h"
 #include "blindbox/base/file.h"
+#include "blindbox/evidence/pem.h"
 
 namespace blindbox::attester {
 namespace {
@@ -37,7 +37,7 @@ Result<std::vector<Bytes>> parse_host_certificates(ByteView text, const std::str
     if (found == json.end() || !found->is_string()) {
       return base::fail(ErrorKind::malformed, path + " has no text \"" + member + "\"");
     }
-    auto certificates = internal::certificates_from_pem(base::view(found->get_ref<const std::string&>()));
+    auto certificates = evidence::certificates_from_pem(base::view(found->get_ref<const std::string&>()));
     if (!certificates) {
       return base::fail(ErrorKind::malformed, path + ": \"" + member + "\" is malformed", certificates.error().what);
     }

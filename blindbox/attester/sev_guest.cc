@@ -8,10 +8,10 @@
 #include <cstring>
 #include <thread>
 
-#include "blindbox/attester/certificate_table.h"
 #include "blindbox/attester/internal/answer.h"
 #include "blindbox/attester/internal/sev_guest_abi.h"
 #include "blindbox/base/reader.h"
+#include "blindbox/evidence/sev_snp/certificate_table.h"
 
 namespace blindbox::attester {
 namespace {
@@ -80,7 +80,7 @@ Result<evidence::Evidence> SevGuest::attest_with_certificates(const ByteArray<64
     outcome = call(internal::kGetExtendedReport, &request, &response);
     if (outcome.error == 0) return finish(response.data, report_data, certificates);
     if (outcome.vmm != internal::kVmmInvalidLength) break;
-    if (request.certs_len <= certificates.size() || request.certs_len > kCertificateTableCap) {
+    if (request.certs_len <= certificates.size() || request.certs_len > evidence::sev_snp::kCertificateTableCap) {
       return base::fail(ErrorKind::platform, "the host asks for an absurd amount of room for certificates",
                         std::to_string(request.certs_len) + " bytes");
     }

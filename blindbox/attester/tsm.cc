@@ -10,10 +10,10 @@
 #include <cstring>
 #include <optional>
 
-#include "blindbox/attester/certificate_table.h"
 #include "blindbox/attester/internal/answer.h"
 #include "blindbox/base/fd.h"
 #include "blindbox/base/file.h"
+#include "blindbox/evidence/sev_snp/certificate_table.h"
 
 namespace blindbox::attester {
 namespace {
@@ -117,7 +117,7 @@ Result<std::optional<Blobs>> ask_once(const Instance& instance, const ByteArray<
   if (!report) return base::pass_on(report);
   blobs.report = std::move(*report);
   if (instance.has("auxblob")) {
-    auto certificates = instance.read("auxblob", kCertificateTableCap);
+    auto certificates = instance.read("auxblob", evidence::sev_snp::kCertificateTableCap);
     if (!certificates) return base::pass_on(certificates);
     blobs.certificates = std::move(*certificates);
   }

@@ -50,6 +50,26 @@ TEST(Clock, RoundTripsAndRefusesWhatIsNoDate) {
   }
 }
 
+TEST(Clock, ReadsWhatPeopleType) {
+  for (const auto& [text, same] : {std::pair{"2025-01-28T00:00:00Z", "2025-01-28T00:00:00Z"},
+                                   {"2025-01-28t12:30:15z", "2025-01-28T12:30:15Z"},
+                                   {"2025-01-28 12:30:15.250Z", "2025-01-28T12:30:15Z"},
+                                   {"2025-01-28T12:30:15+02:00", "2025-01-28T10:30:15Z"},
+                                   {"2025-01-28T23:30:15.5-01:30", "2025-01-29T01:00:15Z"},
+                                   {"2025-01-28", "2025-01-28T00:00:00Z"},
+                                   {"1738022400", "2025-01-28T00:00:00Z"},
+                                   {"0", "1970-01-01T00:00:00Z"}}) {
+    const auto time = parse_time(text);
+    ASSERT_TRUE(time) << text;
+    EXPECT_EQ(to_iso8601(*time), same) << text;
+  }
+  for (const char* bad : {"", "now", "-1", "123456789012", "2025-02-30", "2025-01-28T00:00:00", "2025-01-28T00:00:00+2",
+                          "2025-01-28T00:00:00.Z", "2025-01-28T24:00:00Z", "2025-01-28T00:00:00+24:00",
+                          "2025-01-28T00:00:00Z ", "28.1.2025", "2025-01", "+2025-01-28T00:00:00Z"}) {
+    EXPECT_FALSE(parse_time(bad)) << bad;
+  }
+}
+
 TEST(Reader, TurnsBadAtTheEndAndStaysBad) {
   const Bytes bytes = from_hex("0102030405").value();
   Reader reader(bytes);

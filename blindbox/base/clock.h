@@ -18,4 +18,8 @@ using Time = std::chrono::sys_seconds;
 [[nodiscard]] std::string to_iso8601(Time time);
 [[nodiscard]] Result<Time> from_iso8601(std::string_view text);
 
+// What a person types: RFC 3339 (any offset, fractions of a second cut off, T or a space), a plain date, or the seconds
+// since 1970 in digits. Otherwise malformed.
+[[nodiscard]] Result<Time> parse_time(std::string_view text);
+
 }  // namespace blindbox::base

@@ -30,6 +30,7 @@ std::string_view outcome_colour(Outcome outcome) {
 struct Row {
   std::string check, expected, found;
   Outcome outcome;
+  std::string_view purpose, reference;
 };
 
 std::string banner(bool colour) {
@@ -75,11 +76,13 @@ std::string shorten_hex(std::string_view text) {
   return out;
 }
 
-std::string render_table(const Verdict& verdict, bool colour) {
+std::string render_table(const Verdict& verdict, const TableOptions& options) {
+  const bool colour = options.colour;
   std::vector<Row> rows;
   std::size_t check_width = 5, expected_width = 8, found_width = 5;
   for (const Finding& finding : verdict.findings()) {
-    const Row& row = rows.emplace_back(Row{finding.id, cell(finding.expected), cell(finding.actual), finding.outcome});
+    const Row& row = rows.emplace_back(Row{finding.id, cell(finding.expected), cell(finding.actual), finding.outcome,
+                                           finding.purpose, finding.reference});
     check_width = std::max(check_width, row.check.size());
     expected_width = std::max(expected_width, row.expected.size());
     found_width = std::max(found_width, row.found.size());
@@ -93,13 +96,24 @@ std::string render_table(const Verdict& verdict, bool colour) {
     out += line(row.check, row.expected, row.found);
     const std::string_view word = outcome_word(row.outcome);
     out += colour ? fmt::format("{}{}\x1b[0m\n", outcome_colour(row.outcome), word) : fmt::format("{}\n", word);
+    if (options.explain) out += fmt::format("    {} [{}]\n", row.purpose, row.reference);
   }
   out += summary(verdict);
   if (verdict.emulated()) out += banner(colour);
   return out;
 }
 
-std::string render_json(const Verdict& verdict) {
+const char* verdict_stage(const Verdict& verdict) {
+  if (verdict.accepted()) return "accepted";
+  switch (verdict.reached()) {
+    case Stage::parse: return "malformed";
+    case Stage::authenticate: return "not_authentic";
+    case Stage::appraise: return "not_acceptable";
+  }
+  return "malformed";
+}
+
+nlohmann::json to_json(const Verdict& verdict) {
   using nlohmann::json;
   json checks = json::array();
   for (const Finding& finding : verdict.findings()) {
@@ -108,14 +122,18 @@ std::string render_json(const Verdict& verdict) {
                       {"outcome", outcome_name(finding.outcome)},
                       {"expected", finding.expected},
                       {"actual", finding.actual},
-                      {"reference", finding.reference}});
+                      {"reference", finding.reference},
+                      {"purpose", finding.purpose}});
   }
-  const json root = {{"verdict", verdict.accepted() ? "accepted" : "refused"},
-                     {"stage", stage_name(verdict.reached())},
-                     {"emulated", verdict.emulated()},
-                     {"judged_at", base::to_iso8601(verdict.judged_at())},
-                     {"checks", std::move(checks)}};
-  return root.dump(2, ' ', false, json::error_handler_t::replace);
+  return {{"verdict", verdict.accepted() ? "accepted" : "refused"},
+          {"stage", verdict_stage(verdict)},
+          {"emulated", verdict.emulated()},
+          {"judged_at", base::to_iso8601(verdict.judged_at())},
+          {"checks", std::move(checks)}};
+}
+
+std::string render_json(const Verdict& verdict) {
+  return to_json(verdict).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace blindbox::verifier

@@ -84,7 +84,7 @@ TEST(RenderTable, EmulationIsLoudAndColourIsOnRequest) {
   EXPECT_THAT(render_table(good(true)), testing::EndsWith("*** EMULATED, NOT A TEE ***\n"));
   EXPECT_THAT(render_table(good()), Not(HasSubstr("EMULATED")));
   EXPECT_THAT(render_table(good(true)), Not(HasSubstr("\x1b")));
-  EXPECT_THAT(render_table(good(true), true), HasSubstr("\x1b[32mpassed\x1b[0m"));
+  EXPECT_THAT(render_table(good(true), {.colour = true}), HasSubstr("\x1b[32mpassed\x1b[0m"));
 }
 
 TEST(RenderJson, HoldsEverythingUnshortened) {

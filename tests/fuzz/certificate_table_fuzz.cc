@@ -3,7 +3,7 @@
 // again, as the same bytes, when it is written as a table of its own.
 #include <string>
 
-#include "blindbox/attester/certificate_table.h"
+#include "blindbox/evidence/sev_snp/certificate_table.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -28,8 +28,8 @@ Bytes table_of(ByteView certificate) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using blindbox::attester::kCertificateTableCap;
-  using blindbox::attester::parse_certificate_table;
+  using blindbox::evidence::sev_snp::kCertificateTableCap;
+  using blindbox::evidence::sev_snp::parse_certificate_table;
   using blindbox::fuzz::must;
   const auto table = parse_certificate_table(blindbox::fuzz::input(data, size));
   if (!table) return 0;

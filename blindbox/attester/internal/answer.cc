@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/attester/internal/answer.h"
 
-#include "blindbox/attester/certificate_table.h"
+#include "blindbox/evidence/sev_snp/certificate_table.h"
 #include "blindbox/evidence/sev_snp/report.h"
 
 namespace blindbox::attester::internal {
@@ -17,7 +17,7 @@ Result<evidence::Evidence> make_evidence(Bytes report, const ByteArray<64>& repo
   if (!base::constant_time_equal(ByteView(report).subspan(kReportDataOffset, 64), report_data)) {
     return base::fail(ErrorKind::platform, source + " answered with a report about other report data");
   }
-  auto table = parse_certificate_table(certificate_table);
+  auto table = evidence::sev_snp::parse_certificate_table(certificate_table);
   if (!table) return base::pass_on(table);
   evidence::Evidence evidence;
   evidence.report = std::move(report);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/attester/internal/pem.h"
+#include "blindbox/evidence/pem.h"
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <string_view>
 
-namespace blindbox::attester::internal {
+namespace blindbox::evidence {
 namespace {
 
 constexpr std::size_t kMostCertificates = 8;
@@ -67,4 +67,4 @@ Result<std::vector<Bytes>> certificates_from(ByteView der_or_pem) {
   return certificates_from_pem(der_or_pem);
 }
 
-}  // namespace blindbox::attester::internal
+}  // namespace blindbox::evidence

@@ -6,7 +6,7 @@
 
 #include "blindbox/base/bytes.h"
 
-namespace blindbox::attester::internal {
+namespace blindbox::evidence {
 
 // DER of every CERTIFICATE in the text, in its order, as it was encoded. Malformed: none, more than eight, other
 // kinds of block, or one that does not decode.
@@ -15,4 +15,4 @@ namespace blindbox::attester::internal {
 // One DER object (a SEQUENCE that fills the bytes) as it is, or PEM. Nothing else is looked at.
 [[nodiscard]] Result<std::vector<Bytes>> certificates_from(ByteView der_or_pem);
 
-}  // namespace blindbox::attester::internal
+}  // namespace blindbox::evidence

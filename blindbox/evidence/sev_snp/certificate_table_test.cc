@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of a hostile host.
-#include "blindbox/attester/certificate_table.h"
+#include "blindbox/evidence/sev_snp/certificate_table.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace blindbox::attester {
+namespace blindbox::evidence::sev_snp {
 namespace {
 
 constexpr const char* kVcek = "63da758de6644564adc5f4b93be8accd";
@@ -145,4 +145,4 @@ TEST(CertificateTable, RefusesPemOfAnotherKind) {
 }
 
 }  // namespace
-}  // namespace blindbox::attester
+}  // namespace blindbox::evidence::sev_snp

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/attester/certificate_table.h"
+#include "blindbox/evidence/sev_snp/certificate_table.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
 
-#include "blindbox/attester/internal/pem.h"
 #include "blindbox/base/reader.h"
+#include "blindbox/evidence/pem.h"
 
-namespace blindbox::attester {
+namespace blindbox::evidence::sev_snp {
 namespace {
 
 constexpr std::size_t kMostEntries = 32;
@@ -57,6 +57,11 @@ Result<std::vector<Entry>> read_header(ByteView table) {
 
 }  // namespace
 
+bool begins_certificate_table(ByteView bytes) {
+  base::Reader reader(bytes);
+  return content_of(reader.array<16>()) != Content::unknown;
+}
+
 Result<CertificateTable> parse_certificate_table(ByteView table) {
   if (table.size() > kCertificateTableCap) {
     return base::fail(ErrorKind::limit, "the host's certificate table is larger than 64 KiB");
@@ -77,11 +82,11 @@ Result<CertificateTable> parse_certificate_table(ByteView table) {
       out.crls.push_back(base::to_bytes(bytes));
       continue;
     }
-    auto certificates = internal::certificates_from(bytes);
+    auto certificates = certificates_from(bytes);
     if (!certificates) return malformed("an entry is neither DER nor PEM");
     out.certificates.insert(out.certificates.end(), certificates->begin(), certificates->end());
   }
   return out;
 }
 
-}  // namespace blindbox::attester
+}  // namespace blindbox::evidence::sev_snp

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is broken, ambiguous, contradictory or too much.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "blindbox/intake/testing.h"
+
+namespace blindbox::intake {
+namespace {
+
+using testing::bytes_of;
+using testing::genuine;
+using ::testing::HasSubstr;
+using testing::joined;
+using testing::pem;
+
+Error refusal(const std::vector<Blob>& blobs) {
+  const auto intake = read_blobs(blobs);
+  EXPECT_FALSE(intake);
+  return intake ? Error{} : intake.error();
+}
+
+TEST(Hostile, WhatIsNoEvidenceIsNamedAndTheFormsAreListed) {
+  std::string deep(100000, '[');
+  for (const Bytes& bytes :
+       {Bytes{}, Bytes(1183), Bytes(5000, std::byte{0xEE}), bytes_of("hello"), bytes_of("{\"a\": 1}"),
+        bytes_of("{\"a\": "), bytes_of("{\"report\":\"\xff\xfe\"}"), bytes_of("-----BEGIN"),
+        bytes_of(pem(Bytes(64), "PUBLIC KEY")), bytes_of(std::string(4096, 'A')),
+        Bytes(genuine().report.begin(), genuine().report.end() - 1),
+        Bytes(genuine().certificates[0].begin(), genuine().certificates[0].end() - 1)}) {
+    const Error error = refusal({{"some/file", bytes}});
+    EXPECT_EQ(error.kind, ErrorKind::malformed);
+    EXPECT_THAT(error.what, HasSubstr("some/file")) << bytes.size();
+    EXPECT_THAT(error.hint, HasSubstr("TPM quotes"));
+  }
+}
+
+TEST(Hostile, WhatBeginsLikeAFormAndBreaksIsAnErrorInAFolderToo) {
+  const std::string good = pem(genuine().certificates[0]);
+  Bytes table(48);
+  const Bytes guid = base::from_hex("63da758de6644564adc5f4b93be8accd").value();
+  std::copy(guid.begin(), guid.end(), table.begin());
+  table[16] = std::byte{0xFF};
+  std::string nested;
+  for (int i = 0; i < 100000; ++i) nested += "{\"a\":";
+  for (const auto& [bytes, what] : std::initializer_list<std::pair<Bytes, const char*>>{
+           {bytes_of(good.substr(0, good.size() - 10)), "no end"},
+           {bytes_of("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"), "not base64"},
+           {bytes_of(pem(Bytes(64))), "no certificate"},
+           {joined({genuine().certificates[0], base::from_hex("3003020101").value()}), "among the DER"},
+           {table, "certificate table"},
+           {joined({bytes_of("HCLA"), Bytes(1000)}), "cut off"},
+           {joined({base::from_hex("a40167").value(), bytes_of("sev-snp"), Bytes(3)}), "bundle"},
+           {bytes_of(nested), "nested deeper"},
+           {bytes_of(R"({"a":{"report":"x","report":"y"}})"), "twice"},
+           {bytes_of("{\"a\":\"" + std::string(kJsonCap, 'A') + "\"}"), "larger than"}}) {
+    const Error error = refusal({{"it", bytes, true}, {"report", genuine().report}});
+    EXPECT_EQ(error.kind, ErrorKind::malformed) << what;
+    EXPECT_THAT(error.what, HasSubstr(what));
+    EXPECT_THAT(error.what, HasSubstr("it: ")) << what;
+  }
+}
+
+TEST(Hostile, TwoOfWhatThereIsOneAreRefusedByName) {
+  Bytes other = genuine().report;
+  other[0x50] ^= std::byte{1};
+  const Error reports = refusal({{"a.bin", genuine().report}, {"b.bin", genuine().report}, {"c.bin", other}});
+  EXPECT_EQ(reports.kind, ErrorKind::malformed);
+  EXPECT_THAT(reports.what, HasSubstr("a.bin and c.bin differ: SEV-SNP report"));
+  const Error cose =
+      refusal({{"a", base::from_hex("d28441a0a0f640").value()}, {"b", base::from_hex("d28441a0a0f64101").value()}});
+  EXPECT_THAT(cose.what, HasSubstr("a and b differ: UVM endorsement"));
+  const Error policies = refusal({{"a", bytes_of("package policy\n")}, {"b", bytes_of("package policy\n\n")}});
+  EXPECT_THAT(policies.what, HasSubstr("a and b differ: container policy"));
+  const Error one = refusal(
+      {{"a.json", bytes_of("[\"" + base::to_base64(genuine().report) + "\",\"" + base::to_base64(other) + "\"]")}});
+  EXPECT_THAT(one.what, HasSubstr("a.json holds two different values: SEV-SNP report"));
+}
+
+TEST(Hostile, EqualCopiesAreFine) {
+  const auto intake = read_blobs({{"a", genuine().report},
+                                  {"b", bytes_of(base::to_hex(genuine().report))},
+                                  {"c", genuine().certificates[0]},
+                                  {"d", bytes_of(pem(genuine().certificates[0]))}});
+  ASSERT_TRUE(intake);
+  EXPECT_EQ(intake->evidence.certificates.size(), 1U);
+}
+
+TEST(Hostile, WithoutAReportTheErrorSaysWhatWasThere) {
+  const Error error =
+      refusal({{"chain.pem", bytes_of(pem(genuine().certificates[0]))}, {"notes", bytes_of("x"), true}});
+  EXPECT_THAT(error.what, HasSubstr("no SEV-SNP report"));
+  EXPECT_THAT(error.detail, HasSubstr("chain.pem: 1 certificate\n"));
+  EXPECT_THAT(error.detail, HasSubstr("notes: "));
+}
+
+TEST(Hostile, EncodingsWithinEncodingsEnd) {
+  std::string text = base::to_base64(genuine().report);
+  for (int i = 0; i < 5; ++i) text = base::to_base64(base::view(text));
+  EXPECT_TRUE(read_blobs({{"it", bytes_of(text)}}));
+  for (int i = 0; i < 8; ++i) text = base::to_base64(base::view(text));
+  EXPECT_EQ(refusal({{"it", bytes_of(text)}}).kind, ErrorKind::malformed);
+}
+
+TEST(Hostile, CborThatAnnouncesMoreThanThereIsEnds) {
+  for (const char* hex : {"d2845affffffff", "d28441a0bbffffffffffffffff", "d2845bffffffffffffffff00",
+                          "849bffffffffffffffff", "d284", "d2", "84", "8441a0a0f6", "d28442a163a0f640",
+                          "d2844a"
+                          "a1617abbffffffffffffff"
+                          "a0f640"}) {
+    const auto intake = read_blobs({{"it", base::from_hex(hex).value(), true}, {"report", genuine().report}});
+    // Either an endorsement that its own parser will refuse, or nothing; in any case an end.
+    ASSERT_TRUE(intake) << hex;
+  }
+}
+
+}  // namespace
+}  // namespace blindbox::intake

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whoever wraps evidence in JSON chooses its own names, so members are told by what they hold: everything that is text
+// or a list of bytes is looked at as a file would be. Only a quote's parts, which have no mark of their own, and a
+// report written field by field go by name.
+#include "blindbox/intake/internal/json.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "blindbox/intake/intake.h"
+#include "blindbox/intake/internal/recognise.h"
+#include "blindbox/intake/internal/text.h"
+
+namespace blindbox::intake::internal {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLeastMember = 32;  // characters or bytes: nothing shorter holds a piece of evidence
+constexpr std::size_t kMostPcrs = 24;
+constexpr std::size_t kDigest = 32;
+
+// Follows the parser and notes what makes a document ambiguous or too deep.
+class Watcher {
+ public:
+  bool operator()(int depth, json::parse_event_t event, const json& parsed) {
+    if (depth > kMostJsonDepth) too_deep_ = true;
+    if (event == json::parse_event_t::object_start) names_.emplace_back();
+    if (event == json::parse_event_t::object_end && !names_.empty()) names_.pop_back();
+    if (event == json::parse_event_t::key && !names_.empty()) {
+      if (!names_.back().insert(parsed.get_ref<const std::string&>()).second) twice_ = true;
+    }
+    return !too_deep_;
+  }
+  [[nodiscard]] std::string problem() const {
+    if (too_deep_) return "JSON nested deeper than " + std::to_string(kMostJsonDepth) + " levels";
+    return twice_ ? "a JSON object with a name that stands in it twice" : "";
+  }
+
+ private:
+  std::vector<std::set<std::string>> names_;
+  bool too_deep_ = false;
+  bool twice_ = false;
+};
+
+std::optional<Bytes> byte_array(const json& value) {
+  Bytes bytes;
+  bytes.reserve(value.size());
+  for (const json& element : value) {
+    if (!element.is_number_unsigned() || element.get<std::uint64_t>() > 255) return std::nullopt;
+    bytes.push_back(static_cast<std::byte>(element.get<std::uint64_t>()));
+  }
+  return bytes;
+}
+
+Result<Bytes> pcrs_of(const json& list, const Reading& reading) {
+  Bytes all;
+  if (!list.is_array() || list.size() > kMostPcrs) return broken(reading, "a TPM quote's PCRs are no list of 24");
+  for (const json& element : list) {
+    const auto value = bytes_of(element);
+    if (!value || value->size() != kDigest) return broken(reading, "a PCR is no SHA-256 value");
+    all.insert(all.end(), value->begin(), value->end());
+  }
+  return all;
+}
+
+// {"message", "signature", "pcrs"}, where message is a quote.
+Result<bool> read_quote_object(const json& object, const Reading& reading) {
+  if (!object.contains("message") || !object.contains("signature")) return false;
+  const auto message = bytes_of(object["message"]);
+  if (!message) return false;
+  auto known = read_quote(*message, reading);
+  if (!known || !*known) return known;
+  const auto signature = bytes_of(object["signature"]);
+  if (!signature) return broken(reading, "a TPM quote's signature is not hexadecimal, base64 or a list of bytes");
+  Result<void> taken = reading.collector.take(Part::quote_signature, *signature);
+  if (taken && object.contains("pcrs")) {
+    auto pcrs = pcrs_of(object["pcrs"], reading);
+    if (!pcrs) return base::pass_on(pcrs);
+    taken = reading.collector.take(Part::pcrs, *pcrs);
+  }
+  if (!taken) return tl::unexpected<Error>(taken.error());
+  return true;
+}
+
+Result<bool> walk(const json& value, const Reading& reading);
+
+Result<bool> walk_members(const json& value, const Reading& reading) {
+  bool any = false;
+  for (const json& member : value) {
+    auto known = walk(member, reading);
+    if (!known) return known;
+    any = any || *known;
+  }
+  return any;
+}
+
+Result<bool> walk_object(const json& object, const Reading& reading) {
+  auto report = report_from_fields(object);
+  if (!report) return broken(reading, report.error().what);
+  if (*report) return read_report(**report, reading);
+  auto quote = read_quote_object(object, reading);
+  if (!quote || *quote) return quote;
+  return walk_members(object, reading);
+}
+
+Result<bool> walk(const json& value, const Reading& reading) {
+  if (value.is_object()) return walk_object(value, reading);
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return text.size() < kLeastMember ? Result<bool>(false) : recognise(base::view(text), reading);
+  }
+  if (!value.is_array()) return false;
+  if (const auto bytes = byte_array(value)) {
+    return bytes->size() < kLeastMember ? Result<bool>(false) : recognise(*bytes, reading);
+  }
+  return walk_members(value, reading);
+}
+
+}  // namespace
+
+Result<std::optional<json>> parse_json(std::string_view text) {
+  if (text.size() > kJsonCap) {
+    return base::fail(ErrorKind::malformed, "JSON larger than " + std::to_string(kJsonCap) + " bytes");
+  }
+  Watcher watcher;
+  json parsed = json::parse(text, std::ref(watcher), false);
+  if (const std::string problem = watcher.problem(); !problem.empty()) {
+    return base::fail(ErrorKind::malformed, problem);
+  }
+  if (parsed.is_discarded()) return std::nullopt;
+  return parsed;
+}
+
+std::optional<Bytes> bytes_of(const json& value) {
+  if (value.is_array()) return byte_array(value);
+  if (!value.is_string()) return std::nullopt;
+  const auto& text = value.get_ref<const std::string&>();
+  if (auto bytes = decode_hex(text)) return bytes;
+  return decode_base64(text);
+}
+
+Result<bool> read_json(ByteView bytes, const Reading& reading) {
+  const std::string_view text = trim(base::as_text(bytes));
+  if (!text.starts_with('{') && !text.starts_with('[') && !text.starts_with('"')) return false;
+  auto parsed = parse_json(text);
+  if (!parsed) return broken(reading, parsed.error().what);
+  if (!*parsed) return false;
+  return walk(**parsed, reading.inside());
+}
+
+}  // namespace blindbox::intake::internal

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/intake/internal/text.h"
+
+#include "blindbox/intake/internal/recognise.h"
+
+namespace blindbox::intake::internal {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n\f\v";
+constexpr std::size_t kLeastEncoded = 32;  // characters: nothing shorter holds a piece of evidence
+
+bool is_space(char c) { return kSpace.find(c) != std::string_view::npos; }
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+bool is_base64(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+}  // namespace
+
+std::string_view trim(std::string_view text) {
+  const auto begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+std::optional<Bytes> decode_hex(std::string_view text) {
+  std::string digits;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (is_space(c) || c == ',' || c == ':') continue;
+    // A prefix opens a byte: 0x2 0x0 would leave it open whether a digit is a byte.
+    if (c == '0' && i + 1 < text.size() && (text[i + 1] == 'x' || text[i + 1] == 'X') && digits.size() % 2 == 0) {
+      ++i;
+      continue;
+    }
+    if (!is_hex(c)) return std::nullopt;
+    digits += c;
+  }
+  if (digits.empty()) return std::nullopt;
+  auto bytes = base::from_hex(digits);
+  if (!bytes) return std::nullopt;
+  return *std::move(bytes);
+}
+
+std::optional<Bytes> decode_base64(std::string_view text) {
+  std::string compact;
+  std::size_t padding = 0;
+  for (const char c : text) {
+    if (is_space(c)) continue;
+    const char plain = c == '-' ? '+' : c == '_' ? '/' : c;
+    if (plain == '=') {
+      ++padding;
+    } else if (padding > 0 || !is_base64(plain)) {
+      return std::nullopt;
+    } else {
+      compact += plain;
+    }
+  }
+  if (padding > 2 || compact.size() % 4 == 1 || (padding > 0 && (compact.size() + padding) % 4 != 0)) {
+    return std::nullopt;
+  }
+  compact.append((4 - compact.size() % 4) % 4, '=');
+  auto bytes = base::from_base64(compact);
+  if (!bytes) return std::nullopt;
+  return *std::move(bytes);
+}
+
+Result<bool> read_encoded(ByteView bytes, const Reading& reading) {
+  const std::string_view text = trim(base::as_text(bytes));
+  if (text.size() < kLeastEncoded) return false;
+  // Every hexadecimal text of a suitable length is base64 too, of something else.
+  if (const auto decoded = decode_hex(text)) {
+    auto known = recognise(*decoded, reading.decoded());
+    if (!known || *known) return known;
+  }
+  const auto decoded = decode_base64(text);
+  if (!decoded) return false;
+  return recognise(*decoded, reading.decoded());
+}
+
+// Azure's container policies are Rego of the package "policy"; HOST_DATA covers them byte for byte.
+Result<bool> read_security_policy(ByteView bytes, const Reading& reading) {
+  const std::string_view text = base::as_text(bytes);
+  if (!base::is_utf8(text)) return false;
+  std::string_view rest = text;
+  while (true) {
+    rest = trim(rest);
+    if (!rest.starts_with('#')) break;
+    const auto line_end = rest.find('\n');
+    rest = line_end == std::string_view::npos ? std::string_view{} : rest.substr(line_end);
+  }
+  if (!rest.starts_with("package ")) return false;
+  if (const auto taken = reading.collector.take(Part::security_policy, bytes); !taken) {
+    return tl::unexpected<Error>(taken.error());
+  }
+  return true;
+}
+
+}  // namespace blindbox::intake::internal

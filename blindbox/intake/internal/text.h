@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts that stand for bytes, as people and tools write them.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "blindbox/base/bytes.h"
+
+namespace blindbox::intake::internal {
+
+[[nodiscard]] std::string_view trim(std::string_view text);
+
+// Hexadecimal digits of either case with white space, commas and colons between bytes, each byte or the whole behind
+// "0x". Nothing for anything else, or for no digit at all.
+[[nodiscard]] std::optional<Bytes> decode_hex(std::string_view text);
+
+// RFC 4648, sections 4 and 5 (url-safe), with white space anywhere and with or without padding. Nothing for anything
+// else.
+[[nodiscard]] std::optional<Bytes> decode_base64(std::string_view text);
+
+}  // namespace blindbox::intake::internal

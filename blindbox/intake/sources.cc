@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files, folders and the standard input become blobs. Nothing that is not a regular file is read: a pipe may never end,
+// and a device may do anything.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "blindbox/base/fd.h"
+#include "blindbox/intake/intake.h"
+
+namespace blindbox::intake {
+namespace {
+
+using base::fail;
+
+struct Gathered {
+  std::vector<Blob> blobs;
+  std::vector<Source> skipped;
+};
+
+tl::unexpected<Error> io_error(const std::string& name) {
+  return fail(ErrorKind::io, "cannot read " + name + ": " + std::strerror(errno));
+}
+
+tl::unexpected<Error> too_large(const std::string& name) {
+  return fail(ErrorKind::malformed, name + " is larger than " + std::to_string(kFileCap) + " bytes");
+}
+
+Result<Bytes> read_all(int fd, const std::string& name) {
+  Bytes contents;
+  Bytes piece(std::size_t{64} << 10);
+  while (true) {
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_error(name);
+    if (got == 0) return contents;
+    if (contents.size() + static_cast<std::size_t>(got) > kFileCap) return too_large(name);
+    contents.insert(contents.end(), piece.begin(), piece.begin() + got);
+  }
+}
+
+struct Opened {
+  base::Fd fd;
+  struct stat info {};
+};
+
+Result<Opened> open_source(const std::string& name) {
+  Opened out;
+  // Without O_NONBLOCK opening a pipe waits for whoever writes.
+  out.fd = base::Fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!out.fd || ::fstat(out.fd.get(), &out.info) != 0) return io_error(name);
+  return out;
+}
+
+Result<Bytes> read_opened(const Opened& file, const std::string& name) {
+  if (!S_ISREG(file.info.st_mode)) {
+    return fail(ErrorKind::io, "cannot read " + name + ": it is no regular file", "",
+                "a pipe is read as the standard input: blindbox verify - < " + name);
+  }
+  if (static_cast<std::uint64_t>(file.info.st_size) > kFileCap) return too_large(name);
+  return read_all(file.fd.get(), name);
+}
+
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(folder.c_str()), &::closedir);
+  if (!listing) return io_error(folder);
+  std::vector<std::string> names;
+  for (const dirent* entry = ::readdir(listing.get()); entry != nullptr; entry = ::readdir(listing.get())) {
+    const std::string name = static_cast<const char*>(entry->d_name);
+    if (name != "." && name != "..") names.push_back(name);
+    if (names.size() > kMostFiles) {
+      return fail(ErrorKind::malformed, folder + " holds more than " + std::to_string(kMostFiles) + " files");
+    }
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<void> gather_folder(const std::string& folder, Gathered& out) {
+  auto names = names_in(folder);
+  if (!names) return base::pass_on(names);
+  for (const std::string& entry : *names) {
+    const std::string name = folder + (folder.ends_with('/') ? "" : "/") + entry;
+    auto file = open_source(name);
+    Result<Bytes> bytes = file ? read_opened(*file, name) : Result<Bytes>(base::pass_on(file));
+    if (bytes) {
+      out.blobs.push_back({name, *std::move(bytes), true});
+    } else if (bytes.error().kind == ErrorKind::malformed) {
+      out.skipped.push_back({name, "larger than " + std::to_string(kFileCap) + " bytes", true});
+    } else if (file) {
+      out.skipped.push_back({name, S_ISDIR(file->info.st_mode) ? "a folder within" : "no regular file", true});
+    } else {
+      return base::pass_on(bytes);  // a file that is there and cannot be opened may be the one that matters
+    }
+  }
+  return {};
+}
+
+Result<void> gather(const std::string& source, Gathered& out) {
+  if (source == "-") {
+    auto bytes = read_all(STDIN_FILENO, "the standard input");
+    if (!bytes) return base::pass_on(bytes);
+    out.blobs.push_back({"the standard input", *std::move(bytes)});
+    return {};
+  }
+  auto file = open_source(source);
+  if (!file) return base::pass_on(file);
+  if (S_ISDIR(file->info.st_mode)) return gather_folder(source, out);
+  auto bytes = read_opened(*file, source);
+  if (!bytes) return base::pass_on(bytes);
+  out.blobs.push_back({source, *std::move(bytes)});
+  return {};
+}
+
+}  // namespace
+
+Result<Intake> read_sources(const std::vector<std::string>& sources) {
+  Gathered gathered;
+  for (const std::string& source : sources) {
+    if (const auto done = gather(source, gathered); !done) return tl::unexpected<Error>(done.error());
+    if (gathered.blobs.size() > kMostFiles) {
+      return fail(ErrorKind::malformed, "more than " + std::to_string(kMostFiles) + " files were given");
+    }
+  }
+  auto intake = read_blobs(gathered.blobs);
+  if (intake) {
+    for (Source& skipped : gathered.skipped) intake->sources.push_back(std::move(skipped));
+  }
+  return intake;
+}
+
+}  // namespace blindbox::intake

@@ -84,6 +84,9 @@ Result<VerifyOutcome> judge(const Options& options, const policy::Policy& policy
   if (!at) return base::pass_on(at);
   auto report_data = report_data_of(options);
   if (!report_data) return base::pass_on(report_data);
+  if (std::ranges::any_of(options.sources, &std::string::empty)) {
+    return base::fail(ErrorKind::usage, "a SOURCE has no name");
+  }
   if (std::ranges::none_of(options.sources, is_url)) {
     return verify_files({options.sources, *at, *std::move(report_data), options.endorsements}, policy);
   }

@@ -61,8 +61,10 @@ Result<Missing> find_missing(const evidence::Evidence& evidence, bool crl_wanted
   missing.leaf = !has(*certificates, leaf_common_name(kind));
   // Where the product is open there is no certificate that would tell, so neither is in the way of the other.
   const Product product = missing.products.front();
-  missing.intermediate = !has(*certificates, intermediate_name(kind, product));
-  missing.root = !has(*certificates, root_name(product));
+  // AMD's own come with the verifier, for a leaf that they signed and that stands alone.
+  const bool whole = endorsements::sev_snp::select_chain(*certificates, kind).has_value();
+  missing.intermediate = !whole && !has(*certificates, intermediate_name(kind, product));
+  missing.root = !whole && !has(*certificates, root_name(product));
   missing.crl = crl_wanted && evidence.crls.empty();
   if (missing.leaf && kind == SigningKey::vlek) {
     return base::fail(ErrorKind::network, "the evidence lacks its VLEK, which AMD hands to cloud providers only", "",

@@ -19,8 +19,8 @@ int main(int argc, char** argv) {
     if (i == 2) evidence.report = *bytes;
     if (i > 2) evidence.certificates.push_back(*bytes);
   }
-  const auto verdict = verifier::verify({.evidence = evidence, .freshness_not_requested = true},
-                                        policy::safe_defaults(), *at);
+  const auto verdict =
+      verifier::verify({.evidence = evidence, .freshness_not_requested = true}, policy::safe_defaults(), *at);
   std::fputs(verifier::render_table(verdict, false).c_str(), stdout);
   return verdict.accepted() ? 0 : base::exit_code(verdict.refusal().kind);
 }

@@ -143,6 +143,13 @@ TEST(Vectors, EveryFolderOfReportsIsACase) {
   }
 }
 
+std::vector<Case> accepted_cases() {
+  std::vector<Case> out;
+  std::copy_if(std::begin(kCases), std::end(kCases), std::back_inserter(out),
+               [](const Case& row) { return *row.refused_by == '\0'; });
+  return out;
+}
+
 const Case& accepted_case() { return kCases[0]; }
 
 TEST(RealEvidence, IsRefusedBeforeAndAfterItsCertificatesAreValid) {
@@ -170,6 +177,18 @@ TEST(RealEvidence, IsRefusedWithTheVlekAuthorityInTheVceksPlace) {
   evidence.certificates[0] = vectors::read("_roots/milan_asvk.der");
   EXPECT_THAT(failed(judge(evidence, policy_for(evidence), accepted_case().at)),
               testing::ElementsAre("sev_snp.chain.complete"));
+}
+
+TEST(RealEvidence, ALeafAloneIsCompletedWithAmdsOwnChain) {
+  BLINDBOX_NEED_VECTORS();
+  for (const Case& row : accepted_cases()) {
+    evidence::Evidence evidence = load(row);
+    evidence.certificates.erase(evidence.certificates.begin(), evidence.certificates.begin() + 2);
+    ASSERT_EQ(evidence.certificates.size(), 1U);
+    EXPECT_TRUE(judge(evidence, policy_for(evidence), row.at).accepted()) << row.name;
+    evidence.certificates.front()[evidence.certificates.front().size() - 1] ^= std::byte{1};
+    EXPECT_THAT(failed(judge(evidence, policy_for(evidence), row.at)), testing::ElementsAre("sev_snp.chain.complete"));
+  }
 }
 
 TEST(RealEvidence, ToleratesMoreCertificatesInAnyOrder) {
@@ -294,13 +313,6 @@ TEST(RealCrls, NameARevokedIntermediate) {
   EXPECT_EQ(revoked.error().what, "SEV-Genoa is revoked");
   const Bytes current = vectors::read("_roots/genoa_ask.der");
   EXPECT_TRUE(endorsements::sev_snp::check_crls({crl}, chain_of(leaf, current, root), at));
-}
-
-std::vector<Case> accepted_cases() {
-  std::vector<Case> out;
-  std::copy_if(std::begin(kCases), std::end(kCases), std::back_inserter(out),
-               [](const Case& row) { return *row.refused_by == '\0'; });
-  return out;
 }
 
 class BitFlips : public testing::TestWithParam<std::tuple<Case, int>> {

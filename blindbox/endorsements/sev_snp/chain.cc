@@ -12,6 +12,7 @@
 
 #include "blindbox/endorsements/collateral_memo.h"
 #include "blindbox/endorsements/internal/asn1.h"
+#include "blindbox/endorsements/sev_snp/vendor_certificates.h"
 
 namespace blindbox::endorsements::sev_snp {
 namespace {
@@ -92,6 +93,12 @@ std::string_view leaf_common_name(SigningKey kind) {
 Result<Chain> select_chain(const std::vector<Certificate>& certificates, SigningKey kind) {
   auto leaf = only_named(certificates, leaf_common_name(kind));
   if (!leaf) return base::pass_on(leaf);
+  // A leaf that comes alone is completed; a chain that is not the leaf's own stays the mistake that it is.
+  if (certificates.size() == 1) {
+    auto issuer = vendor_issuer(*leaf);
+    auto root = issuer ? vendor_issuer(*issuer) : issuer;
+    if (issuer && root) return Chain{kind, *std::move(leaf), *std::move(issuer), *std::move(root)};
+  }
   auto intermediate = only_named(certificates, leaf->issuer_common_name());
   if (!intermediate) return base::pass_on(intermediate);
   auto root = only_named(certificates, intermediate->issuer_common_name());

@@ -23,7 +23,7 @@ option(BLINDBOX_WERROR "treat warnings as errors" OFF)
 if(BLINDBOX_WERROR)
   # What g++ 12 only guesses after inlining at -O3 is shown and does not fail the build.
   target_compile_options(blindbox_options INTERFACE -Werror $<$<CXX_COMPILER_ID:GNU>:
-    -Wno-error=maybe-uninitialized -Wno-error=array-bounds -Wno-error=stringop-overflow>)
+    -Wno-error=maybe-uninitialized -Wno-error=array-bounds -Wno-error=stringop-overflow -Wno-error=restrict>)
 endif()
 
 # Third-party headers are not ours to warn about.

@@ -22,6 +22,17 @@ bool has(const std::vector<Certificate>& certificates, std::string_view common_n
                      [&](const Certificate& one) { return one.common_name() == common_name; });
 }
 
+bool is_foreign_authority(const Certificate& certificate, Product product) {
+  for (const Product other : evidence::sev_snp::kProducts) {
+    if (other == product) continue;
+    for (const std::string& name :
+         {root_name(other), intermediate_name(SigningKey::vcek, other), intermediate_name(SigningKey::vlek, other)}) {
+      if (certificate.common_name() == name) return true;
+    }
+  }
+  return false;
+}
+
 // A certificate of the chain says it in its own name, a leaf in its issuer's.
 std::optional<Product> named_product(const std::vector<Certificate>& certificates, SigningKey kind) {
   for (const Product product : evidence::sev_snp::kProducts) {
@@ -63,8 +74,11 @@ Result<Missing> find_missing(const evidence::Evidence& evidence, bool crl_wanted
   const Product product = missing.products.front();
   // AMD's own come with the verifier, for a leaf that they signed and that stands alone.
   const bool whole = endorsements::sev_snp::select_chain(*certificates, kind).has_value();
-  missing.intermediate = !whole && !has(*certificates, intermediate_name(kind, product));
-  missing.root = !whole && !has(*certificates, root_name(product));
+  // Beside another product's chain nothing is fetched: that mistake is the verifier's to name.
+  const bool alien = std::any_of(certificates->begin(), certificates->end(),
+                                 [&](const Certificate& one) { return is_foreign_authority(one, product); });
+  missing.intermediate = !whole && !alien && !has(*certificates, intermediate_name(kind, product));
+  missing.root = !whole && !alien && !has(*certificates, root_name(product));
   missing.crl = crl_wanted && evidence.crls.empty();
   if (missing.leaf && kind == SigningKey::vlek) {
     return base::fail(ErrorKind::network, "the evidence lacks its VLEK, which AMD hands to cloud providers only", "",

@@ -94,7 +94,8 @@ Result<Chain> select_chain(const std::vector<Certificate>& certificates, Signing
   auto leaf = only_named(certificates, leaf_common_name(kind));
   if (!leaf) return base::pass_on(leaf);
   // A leaf that comes alone is completed; a chain that is not the leaf's own stays the mistake that it is.
-  if (certificates.size() == 1) {
+  const auto is_leaf = [&](const Certificate& one) { return one.common_name() == leaf_common_name(kind); };
+  if (std::all_of(certificates.begin(), certificates.end(), is_leaf)) {
     auto issuer = vendor_issuer(*leaf);
     auto root = issuer ? vendor_issuer(*issuer) : issuer;
     if (issuer && root) return Chain{kind, *std::move(leaf), *std::move(issuer), *std::move(root)};

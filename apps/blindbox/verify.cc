@@ -42,6 +42,7 @@ Result<VerifyOutcome> verify_server(const Options& options, const policy::Policy
   auto connected = run(io, attempt(*server, **tls, policy, at, std::move(*complete)));
   VerifyOutcome outcome{.subject = server->text(),
                         .at = at,
+                        .from_files = false,
                         .sources = {{url, "BlindBox server"}},
                         .verdict = std::nullopt,
                         .error = std::nullopt,

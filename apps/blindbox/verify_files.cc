@@ -32,6 +32,7 @@ Result<void> expect_report_data(verifier::Subject& subject, const std::optional<
 Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Policy& policy) {
   VerifyOutcome outcome{.subject = "the evidence",
                         .at = files.at,
+                        .from_files = true,
                         .sources = {},
                         .verdict = std::nullopt,
                         .error = std::nullopt,
@@ -52,8 +53,7 @@ Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Pol
   }
   if (!files.report_data) {
     outcome.notes.emplace_back(
-        "freshness was not asked about: evidence says nothing of when it was made, and old "
-        "evidence passes (--report-data asks)");
+        "freshness was not asked about: old evidence passes as new evidence does (--report-data asks)");
   }
   outcome.verdict = verifier::verify(subject, policy, files.at);
   if (!outcome.verdict->accepted()) outcome.error = outcome.verdict->refusal();

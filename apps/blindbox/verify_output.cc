@@ -64,7 +64,7 @@ void print_sources(const std::vector<intake::Source>& sources) {
 }
 
 void print_text(const VerifyOutcome& outcome, bool explain) {
-  print_sources(outcome.sources);
+  if (outcome.from_files) print_sources(outcome.sources);
   if (!outcome.verdict) return;
   fmt::print("{}", verifier::render_table(*outcome.verdict, {.colour = is_terminal(stdout), .explain = explain}));
   for (const std::string& note : outcome.notes) fmt::print("note: {}\n", note);

@@ -14,6 +14,7 @@ namespace blindbox::apps {
 struct VerifyOutcome {
   std::string subject;                       // whose verdict it is: "127.0.0.1:8443", "the evidence"
   base::Time at{};                           // when the evidence was judged
+  bool from_files = true;                    // then the text lists the sources
   std::vector<intake::Source> sources;       // what it was read from
   std::optional<verifier::Verdict> verdict;  // absent where the failure came before
   std::optional<Error> error;                // absent where all is well

@@ -25,7 +25,9 @@ struct Gathered {
 };
 
 tl::unexpected<Error> io_error(const std::string& name) {
-  return fail(ErrorKind::io, "cannot read " + name + ": " + std::strerror(errno));
+  const bool absent = errno == ENOENT;
+  return fail(ErrorKind::io, "cannot read " + name + ": " + std::strerror(errno), "",
+              absent ? "a SOURCE is a file, a folder, or a server's https://host:port" : "");
 }
 
 tl::unexpected<Error> too_large(const std::string& name) {

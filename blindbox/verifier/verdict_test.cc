@@ -90,7 +90,7 @@ TEST(RenderTable, EmulationIsLoudAndColourIsOnRequest) {
 TEST(RenderJson, HoldsEverythingUnshortened) {
   const auto json = nlohmann::json::parse(render_json(verdict({{Stage::parse, &kFail}}, true)));
   EXPECT_EQ(json["verdict"], "refused");
-  EXPECT_EQ(json["stage"], "parse");
+  EXPECT_EQ(json["stage"], "malformed");
   EXPECT_EQ(json["emulated"], true);
   EXPECT_EQ(json["judged_at"], "2026-11-21T20:00:00Z");
   ASSERT_EQ(json["checks"].size(), 1U);
@@ -100,6 +100,21 @@ TEST(RenderJson, HoldsEverythingUnshortened) {
   EXPECT_EQ(json["checks"][0]["expected"], std::string(96, 'a'));
   EXPECT_EQ(json["checks"][0]["reference"], "clause 2");
   EXPECT_EQ(nlohmann::json::parse(render_json(good()))["verdict"], "accepted");
+  EXPECT_EQ(to_json(good())["stage"], "accepted");
+  EXPECT_EQ(to_json(verdict({{Stage::parse, &kPass}, {Stage::authenticate, &kFail}}))["stage"], "not_authentic");
+  EXPECT_EQ(to_json(verdict({{Stage::authenticate, &kPass}, {Stage::appraise, &kFail}}))["stage"], "not_acceptable");
+}
+
+TEST(RenderTable, ExplainsEachCheckWhereAsked) {
+  constexpr TestCheck kExplained{"t.explained",
+                                 "clause 4",
+                                 "",
+                                 "",
+                                 [](const Nothing&) { return internal::answer(true, "x", "x"); },
+                                 "Keeps things as they are."};
+  const Verdict explained = verdict({{Stage::parse, &kExplained}});
+  EXPECT_THAT(render_table(explained, {.explain = true}), HasSubstr("\n    Keeps things as they are. [clause 4]\n"));
+  EXPECT_THAT(render_table(explained), Not(HasSubstr("Keeps")));
 }
 
 TEST(ShortenHex, TouchesLongRunsOnly) {

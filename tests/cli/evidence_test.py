@@ -21,9 +21,8 @@ class FilesTest(harness.StageTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Nothing is fetched here, whoever may be able to.
-        helped = cls.stage.run("verify", "--help").out
-        cls.offline = ["--offline"] if "--offline" in helped else []
+        # Nothing is fetched here, nor found in a user's cache.
+        cls.offline = ["--offline", "--cache-dir", str(cls.stage.folder / "cache")]
 
     def verify(self, *arguments, stdin=subprocess.DEVNULL):
         done = subprocess.run([harness.BINARY, "verify", *self.offline, *map(str, arguments)], stdin=stdin,
@@ -44,7 +43,7 @@ class Cases(FilesTest):
         return self.verify(*sources, *chain, "--at", case.at, "--json")
 
     def test_each_is_judged_as_its_manifest_says(self):
-        stages = {0: "accepted", 3: "malformed", 4: "not_authentic", 5: "not_acceptable"}
+        stages = {0: "accepted", 3: "malformed", 4: "not_authentic", 5: "not_acceptable", 6: "could_not_fetch"}
         for case, ran in zip(vectors.CASES, self.each(self.judge, vectors.CASES)):
             with self.subTest(case.sources, chain=case.chain, at=case.at):
                 self.assertEqual(ran.code, case.code, ran)

@@ -16,9 +16,9 @@ REPORT = (2).to_bytes(4, "little") + bytes(1180)
 class Sources(harness.StageTest):
     def refused(self, code, *arguments, stage="malformed"):
         """The error, once from the text and once from JSON."""
-        ran = self.stage.run("verify", *arguments)
+        ran = self.stage.run("verify", "--offline", *arguments)
         self.expect(ran, code, "blindbox: error: ", out=None)
-        as_json = self.stage.run("verify", *arguments, "--json")
+        as_json = self.stage.run("verify", "--offline", *arguments, "--json")
         self.assertEqual(as_json.code, code)
         verdict = schema.verdict(as_json.out)
         self.assertEqual((verdict["verdict"], verdict["stage"]), ("refused", stage))
@@ -53,7 +53,7 @@ class Sources(harness.StageTest):
         self.assertIn(f"{first} and {second} differ: SEV-SNP report", error["what"])
 
     def test_a_report_of_nothing(self):
-        verdict = json.loads(self.stage.run("verify", self.stage.write("it", bytes(1184)), "--json").out)
+        verdict = json.loads(self.stage.run("verify", "--offline", self.stage.write("it", bytes(1184)), "--json").out)
         self.assertEqual([check["id"] for check in verdict["checks"] if check["outcome"] == "failed"],
                          ["sev_snp.report.version"])
 
@@ -78,14 +78,14 @@ class Sources(harness.StageTest):
 
     def test_names_are_shown_harmless(self):
         source = self.stage.write("\x1b[31mred", REPORT)
-        self.assertNotIn("\x1b", self.stage.run("verify", source).out)
+        self.assertNotIn("\x1b", self.stage.run("verify", "--offline", source).out)
 
     def test_usage(self):
         report = self.stage.write("report.bin", REPORT)
         for arguments in [["https://localhost:1", report], [report, "https://localhost:1"], [""], [report, ""],
                           ["https://localhost:1", "--report-data", "00" * 64]]:
             with self.subTest(arguments):
-                self.expect(self.stage.run("verify", *arguments), 2, "blindbox: error: ")
+                self.expect(self.stage.run("verify", "--offline", *arguments), 2, "blindbox: error: ")
 
     def test_the_table_of_checks_is_the_documents(self):
         done = subprocess.run([harness.ROOT / "tools/checks", harness.BINARY], capture_output=True, text=True, check=False)

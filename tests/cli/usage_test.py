@@ -12,7 +12,8 @@ import policy_test
 OPTIONS = {
     "serve": ["--model", "--model-sha256", "--listen", "--platform", "--threads", "--print-policy"],
     "connect": ["URL", "--policy", "--listen", "--offline", "--kds-url", "--cache-dir"],
-    "verify": ["URL", "--policy", "--json", "--offline", "--kds-url", "--cache-dir"],
+    "verify": ["SOURCE", "--policy", "--at", "--report-data", "--json", "--explain", "--offline", "--kds-url", "--cache-dir"],
+    "checks": ["--markdown"],
     "complete": ["FILE:LINE:COLUMN", "--proxy", "--max-tokens", "--line"],
     "demo": ["--model"],
     "emulator": ["--mount", "--keys", "--product", "--report-version", "--measurement", "--host-data", "--debug",
@@ -67,8 +68,8 @@ class Mistakes(harness.StageTest):
                 (["serve", "--model"], "--model"),
                 (["serve", "--model", "m", "--frobnicate"], "--frobnicate"),
                 (["serve", "--model", "m", "--threads", "many"], "--threads"),
-                (["verify"], "URL is required"),
-                (["verify", "https://localhost:1", "more"], "more"),
+                (["verify"], "SOURCE is required"),
+                (["verify", "x", "--at"], "--at"),
                 (["connect", "https://localhost:1"], "--policy is required"),
                 (["complete", "a:1:1", "--max-tokens", "0"], "--max-tokens"),
                 (["complete", "a:1:1", "--max-tokens", "lots"], "--max-tokens"),
@@ -84,9 +85,12 @@ class Mistakes(harness.StageTest):
                     "https://localhost:0x1", "https://localhost:65536", "https://localhost:-1",
                     "https://localhost:1/path", "https://user@localhost:1", "https://::1:8443", "https://[::1:8443",
                     "ftp://localhost:1"]:
-            for arguments in [["verify", url], ["connect", url, "--policy", "p"]]:
+            # Without a scheme verify takes it for a file.
+            file = url and "://" not in url
+            for arguments, code in [(["verify", url], 6 if file else 2), (["connect", url, "--policy", "p"], 2)]:
                 with self.subTest(arguments):
-                    self.expect(self.stage.run(*arguments), 2, "blindbox: error: ")
+                    self.expect(self.stage.run(*arguments), code, "blindbox: error: ",
+                                "https://host:port" if file and code == 6 else "")
 
     def test_the_proxy_listens_on_loopback_only(self):
         for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1.example.com:0"]:

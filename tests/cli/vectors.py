@@ -30,10 +30,11 @@ CASES = [
     snp("milan-v2-virtee", "2023-06-01"),
     snp("milan-v2-google-debug", "2023-06-01", code=5, check="sev_snp.policy.debug_disabled"),
     snp("milan-v2-azcvm-kinvolk-wrongvcek", "2023-06-01", code=4, check="sev_snp.signature"),
-    snp("milan-v2-sidecar-fake2", "2023-06-01", code=4, check="sev_snp.chain.complete"),
+    snp("milan-v2-sidecar-fake2", "2023-06-01", code=6),  # no VCEK, and nothing is fetched here
     snp("milan-v3-aci-svn101-css0617", "2025-06-17"),
     snp("milan-v3-aci-svn101-css0925", "2025-09-25"),
     snp("milan-v3-aci-svn101-sidecar", "2025-06-17"),
+    snp("milan-v3-aci-svn101-tav", "2026-03-01"),  # both of the key's certificates
     snp("milan-v3-aci-svn101-tav", "2026-03-01", "report.bin", "vcek.der"),
     snp("milan-v3-aci-svn101-tav", "2026-03-01", "report.bin", "vcek_reissue1.der"),
     snp("milan-v3-aci-svn103-cleanroom-a", "2025-09-01"),
@@ -62,14 +63,14 @@ CASES = [
     # A genuine leaf of another chip.
     Case(["sev-snp/milan-v2-aci-kms/report.bin", "sev-snp/leaf-only-ext/vcek_milan_certifier.der"], "2024-01-01", 4,
          "sev_snp.signature"),
-    # The chain of another product, and none.
-    Case(["sev-snp/turin-v5-aci-tav"], "2026-03-01", 4, "sev_snp.chain.complete", "genoa"),
-    Case(["sev-snp/turin-v5-aci-tav"], "2026-03-01", 4, "sev_snp.chain.complete", ""),
+    # The chain of another product, and none: AMD's could not be fetched.
+    Case(["sev-snp/turin-v5-aci-tav"], "2026-03-01", 6, chain="genoa"),
+    Case(["sev-snp/turin-v5-aci-tav"], "2026-03-01", 6, chain=""),
     # Azure container instances, the whole chain with them where the platform gave it.
     Case(["aci/kms-svn100"], "2023-12-01", chain=""),
     Case(["aci/kms-svn100/attestation.json"], "2023-12-01", chain=""),
-    Case(["aci/cleanroom-svn103-enc"], "2025-09-01", chain=""),
-    Case(["aci/cleanroom-svn103-sign"], "2025-09-01", chain=""),
+    Case(["aci/cleanroom-svn103-enc"], "2025-10-15", chain=""),
+    Case(["aci/cleanroom-svn103-sign"], "2025-10-15", chain=""),
     Case(["aci/css-20250617"], "2025-06-17", chain=""),
     Case(["aci/css-20250617/attested.cose"], "2025-06-17", chain=""),
     Case(["aci/css-20250925"], "2025-09-25", chain=""),

@@ -200,6 +200,22 @@ TEST(RealEvidence, ToleratesMoreCertificatesInAnyOrder) {
   EXPECT_TRUE(judge(evidence, policy_for(evidence), accepted_case().at).accepted());
 }
 
+TEST(RealEvidence, TakesTheLatestOfAKeysCertificates) {
+  BLINDBOX_NEED_VECTORS();
+  const auto row = std::ranges::find(kCases, std::string_view("milan-v3-aci-svn101-tav"), &Case::name);
+  evidence::Evidence evidence = load(*row);
+  evidence.certificates.push_back(vectors::read("milan-v3-aci-svn101-tav/vcek_reissue1.der"));
+  const policy::Policy policy = policy_for(evidence);
+  EXPECT_TRUE(judge(evidence, policy, row->at).accepted());
+  std::ranges::reverse(evidence.certificates);
+  EXPECT_TRUE(judge(evidence, policy, row->at).accepted());
+  // Before it was issued only the first would do.
+  EXPECT_THAT(failed(judge(evidence, policy, "2026-01-15")), testing::ElementsAre("sev_snp.chain.dates"));
+  // Another key under the same name is somebody else's.
+  evidence.certificates.push_back(vectors::read("milan-v3-azcvm-cdai/vcek.der"));
+  EXPECT_THAT(failed(judge(evidence, policy, row->at)), testing::ElementsAre("sev_snp.chain.complete"));
+}
+
 TEST(RealEvidence, ALeafThatAmdDidNotSignIsRefused) {
   BLINDBOX_NEED_VECTORS();
   for (const char* leaf : {"test-vcek-invalid-new.der", "test-vcek-invalid-legacy.der"}) {

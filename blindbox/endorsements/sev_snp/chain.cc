@@ -35,14 +35,18 @@ std::string listing(const std::vector<Certificate>& certificates) {
   return text.empty() ? "no certificates" : text;
 }
 
+// AMD issues a certificate anew for the same key: of those the latest counts. Two keys under one name are refused.
 Result<Certificate> only_named(const std::vector<Certificate>& certificates, std::string_view name) {
-  const auto is_named = [&](const Certificate& certificate) { return certificate.common_name() == name; };
-  const auto found = std::find_if(certificates.begin(), certificates.end(), is_named);
-  if (found == certificates.end()) {
-    return fail(ErrorKind::not_authentic, "no certificate " + std::string(name) + " among " + listing(certificates));
+  const Certificate* found = nullptr;
+  for (const Certificate& candidate : certificates) {
+    if (candidate.common_name() != name) continue;
+    if (found != nullptr && found->spki_sha256() != candidate.spki_sha256()) {
+      return fail(ErrorKind::not_authentic, "more than one certificate " + std::string(name));
+    }
+    if (found == nullptr || found->not_before() < candidate.not_before()) found = &candidate;
   }
-  if (std::find_if(found + 1, certificates.end(), is_named) != certificates.end()) {
-    return fail(ErrorKind::not_authentic, "more than one certificate " + std::string(name));
+  if (found == nullptr) {
+    return fail(ErrorKind::not_authentic, "no certificate " + std::string(name) + " among " + listing(certificates));
   }
   return *found;
 }

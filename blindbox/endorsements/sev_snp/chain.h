@@ -27,7 +27,7 @@ struct Chain {
 [[nodiscard]] std::string_view leaf_common_name(evidence::sev_snp::SigningKey kind);
 
 // By names alone: the leaf of this kind, its issuer, and that one's issuer. Refused where one is missing or there are
-// two candidates for a place.
+// two candidates with different keys for a place; of a key's certificates the latest is taken.
 [[nodiscard]] Result<Chain> select_chain(const std::vector<Certificate>& certificates,
                                          evidence::sev_snp::SigningKey kind);
 

@@ -4,6 +4,7 @@
 #include "blindbox/policy/lint.h"
 #include "blindbox/policy/starting_point.h"
 #include "command.h"
+#include "policy_pin.h"
 
 namespace blindbox::apps {
 namespace {
@@ -47,6 +48,18 @@ void add_policy(CLI::App& app, Action& action) {
   auto* const lint_command = command->add_subcommand("lint", "say what is wrong, weak or open in a policy");
   lint_command->add_option("FILE", *file, "the policy")->required();
   lint_command->callback([file, &action] { action = [file] { return lint(*file); }; });
+
+  const auto pinning = std::make_shared<PinOptions>();
+  auto* const pin_command = command->add_subcommand(
+      "pin", "write what evidence says that has just verified into a policy, and show what changes");
+  add_source_options(*pin_command, pinning->source);
+  pin_command
+      ->add_option_function<std::string>(
+          "--policy", [pinning](const std::string& name) { pinning->policy = name; },
+          "the policy to fill in; without it, a beginning for the evidence's platform")
+      ->type_name("FILE");
+  pin_command->add_flag("--write", pinning->write, "into that file, instead of printing the result");
+  pin_command->callback([pinning, &action] { action = [pinning] { return pin(*pinning); }; });
 }
 
 }  // namespace blindbox::apps

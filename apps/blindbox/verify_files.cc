@@ -57,6 +57,7 @@ Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Pol
   }
   outcome.verdict = verifier::verify(subject, policy, files.at);
   if (!outcome.verdict->accepted()) outcome.error = outcome.verdict->refusal();
+  outcome.evidence = std::move(intake->evidence);
   return outcome;
 }
 

@@ -19,6 +19,8 @@ struct VerifyOutcome {
   std::optional<verifier::Verdict> verdict;  // absent where the failure came before
   std::optional<Error> error;                // absent where all is well
   std::vector<std::string> notes;            // what an accepting verdict does not say
+  evidence::Evidence evidence{};             // what was judged
+  Bytes manifest{};                          // a server's; empty for files
 };
 
 struct VerifyOutput {

@@ -83,6 +83,7 @@ struct Judgement {
   std::optional<verifier::Verdict> verdict;
   Error error;  // when there is no verdict
   std::chrono::nanoseconds asked{0};
+  std::optional<evidence::Bundle> bundle{};
 };
 
 // Nothing of the bundle is believed here: expected values come from this end's own TLS state.
@@ -119,6 +120,7 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
   if (root) subject.expected_report_data = report_data(bundle->path.tree_size, *root);
   judgement.verdict = verifier::verify(subject, policy, now);
   timings.verification = since(start);
+  judgement.bundle = std::move(*bundle);
   co_return judgement;
 }
 
@@ -157,7 +159,7 @@ struct Connecting {
 
 net::Task<ConnectOutcome> connect(const net::HostPort& to, asio::ssl::context& context, const policy::Policy& policy,
                                   base::Time now, const ClientLimits& limits, CompleteEvidence complete) {
-  ConnectOutcome outcome{{}, base::fail(ErrorKind::internal, "not connected"), {}};
+  ConnectOutcome outcome{{}, base::fail(ErrorKind::internal, "not connected"), {}, {}};
   auto socket = co_await net::connect_tcp(to, limits.connect);
   if (!socket) {
     outcome.connection = base::pass_on(socket);
@@ -176,6 +178,7 @@ net::Task<ConnectOutcome> connect(const net::HostPort& to, asio::ssl::context& c
   auto judgement = co_await challenge_and_judge(*stream, *reader, policy, now, limits.evidence, std::move(complete),
                                                 outcome.timings);
   outcome.verdict = judgement.verdict;
+  outcome.bundle = std::move(judgement.bundle);
   if (!judgement.verdict) {
     outcome.connection = tl::unexpected<Error>(judgement.error);
   } else if (!judgement.verdict->accepted()) {

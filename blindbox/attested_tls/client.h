@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "blindbox/attested_tls/tls_session.h"
-#include "blindbox/evidence/evidence.h"
+#include "blindbox/evidence/bundle.h"
 #include "blindbox/http/message_reader.h"
 #include "blindbox/net/connect.h"
 #include "blindbox/net/tls_stream.h"
@@ -66,6 +66,8 @@ struct ConnectOutcome {
   std::optional<verifier::Verdict> verdict;  // absent when the evidence never came or could not be decoded
   Result<std::unique_ptr<AttestedConnection>> connection;
   Timings timings;
+  // What the server sent, completed; to be believed as far as the verdict accepts it.
+  std::optional<evidence::Bundle> bundle{};
 };
 
 // policy and context outlive the call. Without complete, evidence is judged as it came. Errors: network (nobody there,

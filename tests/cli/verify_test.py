@@ -123,6 +123,32 @@ class OneGuest(VerifyTest):
         policy = self.stage.write("both.yml", re.sub(r'(model_sha256:\n    - ")..', r"\g<1>00", policy))
         self.expect_refusal(self.server, policy, "sev_snp.vmpl", "sev_snp.measurement", "manifest.model_sha256")
 
+    def test_pinning_fills_in_what_has_just_verified(self):
+        """An emptied policy accepts nothing; pinned, it accepts this server and says what changed."""
+        emptied = self.policy.read_text()
+        for key in ["measurements", "host_data", "model_sha256"]:
+            emptied = re.sub(rf'( {key}:)\n    - ".*"', r"\1 []", emptied)
+        file = self.stage.write("emptied.yml", emptied)
+        self.assertEqual(self.verify(self.server, file).code, 5)
+        shown = self.stage.run("policy", "pin", self.server.url, "--policy", file)
+        self.assertEqual(shown.code, 0, shown)
+        self.assertEqual(file.read_text(), emptied)
+        self.assertRegex(shown.err, r"(?m)^-   measurements: \[\]$")
+        written = self.stage.run("policy", "pin", self.server.url, "--policy", file, "--write")
+        self.assertEqual((written.code, written.out), (0, ""), written)
+        self.assertEqual(file.read_text(), shown.out)
+        self.assertEqual(self.verify(self.server, file).code, 0)
+        again = self.stage.run("policy", "pin", self.server.url, "--policy", file, "--write")
+        self.expect(again, 0, "says all of it already")
+
+    def test_pinning_needs_evidence_that_is_accepted(self):
+        untrusting = self.changed(r"unsafe:(.*\n)*", "")
+        before = untrusting.read_text()
+        ran = self.stage.run("policy", "pin", self.server.url, "--policy", untrusting, "--write")
+        self.expect(ran, 4, "sev_snp.root", "nothing was pinned", out=None)
+        self.assertEqual(untrusting.read_text(), before)
+        self.expect(self.stage.run("policy", "pin", self.server.url, "--write"), 2, "--write needs --policy")
+
     def test_zz_nothing_else_was_sent(self):
         """The last: every client above has sent challenges and nothing more."""
         code, lines = self.server.process.stop()

@@ -7,7 +7,7 @@
 #include <cctype>
 
 #include "blindbox/evidence/bundle.h"
-#include "blindbox/intake/testing.h"
+#include "tests/intake/testing.h"
 
 namespace blindbox::intake {
 namespace {

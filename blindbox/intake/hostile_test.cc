@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "blindbox/intake/testing.h"
+#include "tests/intake/testing.h"
 
 namespace blindbox::intake {
 namespace {

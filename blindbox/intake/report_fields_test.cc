@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "blindbox/intake/testing.h"
+#include "tests/intake/testing.h"
 
 namespace blindbox::intake {
 namespace {

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "blindbox/base/file.h"
-#include "blindbox/intake/testing.h"
+#include "tests/intake/testing.h"
 
 namespace blindbox::intake {
 namespace {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "blindbox/base/clock.h"
@@ -17,16 +18,17 @@ enum class Stage { parse, authenticate, appraise };
 enum class Outcome { passed, failed, not_requested };
 [[nodiscard]] const char* outcome_name(Outcome outcome);
 
+// The views are of the program's own constants: a verdict copies what it found, not what it is about.
 struct Finding {
   std::string id;  // "sev_snp.policy.debug_disabled"
   Stage stage = Stage::parse;
   Outcome outcome = Outcome::failed;
   std::string expected;
   std::string actual;
-  std::string reference;  // document, section or table
-  std::string failure;    // what a failure means, for an error's first line: "the guest can be debugged"
-  std::string hint;       // what to do about a failure; may be empty
-  std::string purpose;    // what the check prevents, as one sentence
+  std::string_view reference;  // document, section or table
+  std::string_view failure;    // what a failure means, for an error's first line: "the guest can be debugged"
+  std::string_view hint;       // what to do about a failure; may be empty
+  std::string_view purpose;    // what the check prevents, as one sentence
 };
 
 class Verdict {

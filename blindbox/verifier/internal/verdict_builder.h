@@ -6,9 +6,14 @@
 
 namespace blindbox::verifier {
 
+inline constexpr std::size_t kMostFindings = 96;  // there are not so many checks; more would only cost a move
+
 class VerdictBuilder {
  public:
-  explicit VerdictBuilder(base::Time now) { verdict_.judged_at_ = now; }
+  explicit VerdictBuilder(base::Time now) {
+    verdict_.judged_at_ = now;
+    verdict_.findings_.reserve(kMostFindings);
+  }
 
   void enter(Stage stage) { verdict_.reached_ = stage; }
   void emulated() { verdict_.emulated_ = true; }
@@ -23,10 +28,10 @@ class VerdictBuilder {
                                   .outcome = answer.outcome,
                                   .expected = std::move(answer.expected),
                                   .actual = std::move(answer.actual),
-                                  .reference = std::string(check.reference),
-                                  .failure = std::string(check.failure),
-                                  .hint = std::string(check.hint),
-                                  .purpose = std::string(check.purpose)});
+                                  .reference = check.reference,
+                                  .failure = check.failure,
+                                  .hint = check.hint,
+                                  .purpose = check.purpose});
     return good;
   }
 

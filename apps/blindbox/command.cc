@@ -16,7 +16,12 @@
 namespace blindbox::apps {
 
 int report(const Error& error) {
-  fmt::print(stderr, "{}\n", base::to_string(error));
+  // Names of files and texts of servers are others' words: no control character of theirs reaches the terminal.
+  std::string text = base::to_string(error);
+  for (char& c : text) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7F) c = '?';
+  }
+  fmt::print(stderr, "{}\n", text);
   return base::exit_code(error.kind);
 }
 

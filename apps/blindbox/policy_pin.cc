@@ -70,7 +70,13 @@ int refuse(const VerifyOutcome& outcome) {
 
 int put(const PinOptions& options, const Policy& before, const Policy& after) {
   const std::string text = policy::write_policy(after);
-  const std::string changes = policy::difference(policy::write_policy(before), text);
+  std::string old = policy::write_policy(before);
+  if (options.policy) {  // the file itself, so that its own comments are seen to go
+    auto file = base::read_file(*options.policy, policy::kPolicyCap);
+    if (!file) return report(file.error());
+    old = base::as_text(*file);
+  }
+  const std::string changes = policy::difference(old, text);
   fmt::print(stderr, "{}", changes.empty() ? "blindbox: hint: the policy says all of it already\n" : changes);
   if (!options.write) {
     fmt::print("{}", text);
@@ -100,6 +106,11 @@ int pin(const PinOptions& options) {
   Policy after = before;
   pin_software(after, *claims, outcome->evidence);
   if (auto pinned = pin_manifest(after, outcome->manifest); !pinned) return report(pinned.error());
+  // The pinned policy judges the evidence once more, whole: PCRs are believed only where a quote covers them, and a
+  // floor that the evidence does not reach is said now.
+  auto judged = verify_sources(options.source, after);
+  if (!judged) return report(judged.error());
+  if (judged->error || !judged->verdict || !judged->verdict->accepted()) return refuse(*judged);
   return put(options, before, after);
 }
 

@@ -25,6 +25,15 @@ int verify(const Options& options) {
     outcome->notes.insert(outcome->notes.begin(),
                           "no expected software was given: the machine was judged, not what runs in it (--policy)");
   }
+  if (policy->azure.uvm && !policy->sev_snp.host_data) {
+    outcome->notes.emplace_back(
+        "the policy names no host data: Microsoft's utility VM was judged, not the containers in it "
+        "(sev_snp.host_data)");
+  }
+  if (outcome->evidence.azure_vm) {
+    outcome->notes.emplace_back(
+        "the paravisor is part of what is trusted: the launch measurement covers it alone, the PCRs the rest");
+  }
   return print_outcome(*outcome, options.output);
 }
 

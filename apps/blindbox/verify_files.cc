@@ -27,6 +27,14 @@ Result<void> expect_report_data(verifier::Subject& subject, const std::optional<
   return {};
 }
 
+void note_ignored(VerifyOutcome& outcome) {
+  std::string names;
+  for (const intake::Source& source : outcome.sources) {
+    if (source.ignored) names += (names.empty() ? "" : ", ") + source.name;
+  }
+  if (!names.empty()) outcome.notes.push_back("not evidence, and not looked at: " + names);
+}
+
 }  // namespace
 
 Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Policy& policy) {
@@ -43,10 +51,6 @@ Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Pol
     return outcome;
   }
   outcome.sources = std::move(intake->sources);
-  if (auto completed = complete_evidence(intake->evidence, policy, files.endorsements); !completed) {
-    outcome.error = completed.error();
-    return outcome;
-  }
   verifier::Subject subject{.evidence = intake->evidence};
   if (const auto expected = expect_report_data(subject, files.report_data); !expected) {
     return tl::unexpected<Error>(expected.error());
@@ -55,7 +59,17 @@ Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Pol
     outcome.notes.emplace_back(
         "freshness was not asked about: old evidence passes as new evidence does (--report-data asks)");
   }
+  note_ignored(outcome);
   outcome.verdict = verifier::verify(subject, policy, files.at);
+  // Nobody is asked for the endorsements of what cannot be read.
+  if (outcome.verdict->reached() != verifier::Stage::parse) {
+    if (auto completed = complete_evidence(intake->evidence, policy, files.endorsements); !completed) {
+      outcome.verdict.reset();
+      outcome.error = completed.error();
+      return outcome;
+    }
+    outcome.verdict = verifier::verify(subject, policy, files.at);
+  }
   if (!outcome.verdict->accepted()) outcome.error = outcome.verdict->refusal();
   outcome.evidence = std::move(intake->evidence);
   return outcome;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/intake/intake.h"
 
+#include <algorithm>
+#include <array>
+
 #include "blindbox/intake/internal/recognise.h"
 #include "blindbox/intake/internal/text.h"
 
@@ -17,9 +20,21 @@ constexpr const char* kForms =
 
 std::string_view base_name(std::string_view name) { return name.substr(name.find_last_of('/') + 1); }
 
-// Policies need not be Rego: in the security context directory the name says what the file is.
-Result<bool> recognise_by_name(const Blob& blob, const Reading& reading) {
-  if (base_name(blob.name) != "security-policy-base64") return false;
+// In the security context directory the names say what the files are, and a policy need not be Rego there.
+constexpr std::array<std::string_view, 3> kContextNames = {"reference-info-base64", "host-amd-cert-base64",
+                                                           "security-policy-base64"};
+constexpr std::array<std::string_view, 3> kPlainExtensions = {".cose", ".rego", ".crl"};
+
+// A damaged file of such a name must not pass for one that is none of our business.
+bool named_as_evidence(const Blob& blob) {
+  const std::string_view name = base_name(blob.name);
+  return std::ranges::find(kContextNames, name) != kContextNames.end() ||
+         std::ranges::any_of(kPlainExtensions, [&](std::string_view end) { return name.ends_with(end); });
+}
+
+// HOST_DATA covers a policy byte for byte: it is taken before anything inside it, or a mark before it, is looked at.
+Result<bool> recognise_policy(const Blob& blob, const Reading& reading) {
+  if (base_name(blob.name) != "security-policy-base64") return internal::read_security_policy(blob.bytes, reading);
   const auto decoded = internal::decode_base64(base::as_text(blob.bytes));
   if (!decoded || decoded->empty()) return internal::broken(reading, "the policy is not base64");
   if (const auto taken = reading.collector.take(Part::security_policy, *decoded); !taken) {
@@ -38,11 +53,12 @@ Result<Source> read_blob(const Blob& blob, internal::Collector& collector) {
   }
   collector.enter(blob.name);
   const Reading reading{collector, blob.name};
-  auto known = internal::recognise(without_byte_order_mark(blob.bytes), reading);
-  if (known && !*known) known = recognise_by_name(blob, reading);
+  auto known = recognise_policy(blob, reading);
+  if (known && !*known) known = internal::recognise(without_byte_order_mark(blob.bytes), reading);
   if (!known) return base::pass_on(known);
   if (*known) return Source{blob.name, collector.found()};
-  if (blob.optional) return Source{blob.name, "not evidence in a form that is known here", true};
+  if (blob.optional && (blob.bytes.empty() || !named_as_evidence(blob)))
+    return Source{blob.name, "not evidence in a form that is known here", true};
   return base::fail(ErrorKind::malformed,
                     blob.bytes.empty() ? blob.name + " is empty" : blob.name + " holds no evidence in a known form",
                     std::to_string(blob.bytes.size()) + " bytes", kForms);

@@ -11,6 +11,7 @@ namespace blindbox::intake {
 
 // Caps, judged before anything is read or decoded.
 inline constexpr std::size_t kFileCap = std::size_t{16} << 20;
+inline constexpr std::size_t kTotalCap = std::size_t{64} << 20;
 inline constexpr std::size_t kMostFiles = 64;
 inline constexpr std::size_t kJsonCap = std::size_t{2} << 20;
 

@@ -34,6 +34,10 @@ tl::unexpected<Error> too_large(const std::string& name) {
   return fail(ErrorKind::malformed, name + " is larger than " + std::to_string(kFileCap) + " bytes");
 }
 
+tl::unexpected<Error> too_much() {
+  return fail(ErrorKind::malformed, "the sources hold more than " + std::to_string(kTotalCap) + " bytes");
+}
+
 Result<Bytes> read_all(int fd, const std::string& name) {
   Bytes contents;
   Bytes piece(std::size_t{64} << 10);
@@ -87,11 +91,14 @@ Result<std::vector<std::string>> names_in(const std::string& folder) {
 Result<void> gather_folder(const std::string& folder, Gathered& out) {
   auto names = names_in(folder);
   if (!names) return base::pass_on(names);
+  std::size_t held = 0;
   for (const std::string& entry : *names) {
     const std::string name = folder + (folder.ends_with('/') ? "" : "/") + entry;
     auto file = open_source(name);
     Result<Bytes> bytes = file ? read_opened(*file, name) : Result<Bytes>(base::pass_on(file));
     if (bytes) {
+      held += bytes->size();
+      if (held > kTotalCap) return too_much();
       out.blobs.push_back({name, *std::move(bytes), true});
     } else if (bytes.error().kind == ErrorKind::malformed) {
       out.skipped.push_back({name, "larger than " + std::to_string(kFileCap) + " bytes", true});
@@ -126,6 +133,11 @@ Result<Intake> read_sources(const std::vector<std::string>& sources) {
   Gathered gathered;
   for (const std::string& source : sources) {
     if (const auto done = gather(source, gathered); !done) return tl::unexpected<Error>(done.error());
+    std::size_t total = 0;
+    for (const Blob& blob : gathered.blobs) total += blob.bytes.size();
+    if (total > kTotalCap) {
+      return too_much();
+    }
     if (gathered.blobs.size() > kMostFiles) {
       return fail(ErrorKind::malformed, "more than " + std::to_string(kMostFiles) + " files were given");
     }

@@ -72,8 +72,11 @@ Result<Missing> find_missing(const evidence::Evidence& evidence, bool crl_wanted
   missing.leaf = !has(*certificates, leaf_common_name(kind));
   // Where the product is open there is no certificate that would tell, so neither is in the way of the other.
   const Product product = missing.products.front();
-  // AMD's own come with the verifier, for a leaf that they signed and that stands alone.
-  const bool whole = endorsements::sev_snp::select_chain(*certificates, kind).has_value();
+  // AMD's own come with the verifier, for a leaf that they signed and that stands alone; two leaves that differ are the
+  // verifier's to refuse.
+  const bool leaves = std::all_of(certificates->begin(), certificates->end(),
+                                  [&](const Certificate& one) { return one.common_name() == leaf_common_name(kind); });
+  const bool whole = endorsements::sev_snp::select_chain(*certificates, kind) || (leaves && certificates->size() > 1);
   // Beside another product's chain nothing is fetched: that mistake is the verifier's to name.
   const bool alien = std::any_of(certificates->begin(), certificates->end(),
                                  [&](const Certificate& one) { return is_foreign_authority(one, product); });

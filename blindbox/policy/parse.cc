@@ -107,8 +107,9 @@ Result<Policy> parse_policy(std::string_view yaml, std::string_view name) {
   }
   auto root = internal::load(yaml, name);
   if (!root) return base::pass_on(root);
-  internal::Problems problems{std::string(name), {}};
+  internal::Problems problems{std::string(name), {}, {}};
   Policy policy = read_policy(Node(*root, problems));
+  if (problems.first.empty()) problems.first = problems.missing;
   if (!problems.first.empty()) {
     return fail(ErrorKind::policy, problems.first, "", "\"blindbox policy init\" writes a policy with comments");
   }

@@ -21,6 +21,6 @@ int main(int argc, char** argv) {
   }
   const auto verdict =
       verifier::verify({.evidence = evidence, .freshness_not_requested = true}, policy::safe_defaults(), *at);
-  std::fputs(verifier::render_table(verdict, false).c_str(), stdout);
+  std::fputs(verifier::render_table(verdict, {}).c_str(), stdout);
   return verdict.accepted() ? 0 : base::exit_code(verdict.refusal().kind);
 }

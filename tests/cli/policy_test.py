@@ -38,7 +38,7 @@ class Policies(harness.StageTest):
     def test_each_mistake_has_its_place(self):
         for name, text, place, what in [
                 ("unknown key", GOOD + "unsure: {}\n", ":8:1: ", "unknown key unsure"),
-                ("unknown key below", GOOD.replace("products:", "product:"), ":3:3: ", "products is missing"),
+                ("unknown key below", GOOD.replace("products:", "product:"), ":3:3: ", "unknown key product"),
                 ("unknown key in unsafe", GOOD + "unsafe:\n  allow_debug: true\n", ":9:3: ", "unknown key allow_debug"),
                 ("unknown product", GOOD.replace("Milan", "Naples"), ":4:5: ", "Naples"),
                 ("duplicate key", GOOD + "version: 1\n", ":8:1: ", "duplicate key version"),

@@ -94,19 +94,31 @@ std::string_view leaf_common_name(SigningKey kind) {
   return "";
 }
 
+namespace {
+
+// Where nothing but the chain so far came with the evidence, AMD's own; another authority beside it, or a damaged one, stays
+// the mistake that it is.
+Result<Certificate> issuer_of(const std::vector<const Certificate*>& so_far,
+                              const std::vector<Certificate>& certificates) {
+  const Certificate& last = *so_far.back();
+  const bool alone = std::all_of(certificates.begin(), certificates.end(), [&](const Certificate& one) {
+    return std::any_of(so_far.begin(), so_far.end(),
+                       [&](const Certificate* link) { return link->common_name() == one.common_name(); });
+  });
+  if (alone) {
+    if (auto issuer = vendor_issuer(last)) return issuer;
+  }
+  return only_named(certificates, last.issuer_common_name());
+}
+
+}  // namespace
+
 Result<Chain> select_chain(const std::vector<Certificate>& certificates, SigningKey kind) {
   auto leaf = only_named(certificates, leaf_common_name(kind));
   if (!leaf) return base::pass_on(leaf);
-  // A leaf that comes alone is completed; a chain that is not the leaf's own stays the mistake that it is.
-  const auto is_leaf = [&](const Certificate& one) { return one.common_name() == leaf_common_name(kind); };
-  if (std::all_of(certificates.begin(), certificates.end(), is_leaf)) {
-    auto issuer = vendor_issuer(*leaf);
-    auto root = issuer ? vendor_issuer(*issuer) : issuer;
-    if (issuer && root) return Chain{kind, *std::move(leaf), *std::move(issuer), *std::move(root)};
-  }
-  auto intermediate = only_named(certificates, leaf->issuer_common_name());
+  auto intermediate = issuer_of({&*leaf}, certificates);
   if (!intermediate) return base::pass_on(intermediate);
-  auto root = only_named(certificates, intermediate->issuer_common_name());
+  auto root = issuer_of({&*leaf, &*intermediate}, certificates);
   if (!root) return base::pass_on(root);
   return Chain{kind, *std::move(leaf), *std::move(intermediate), *std::move(root)};
 }

@@ -33,6 +33,17 @@ Result<void> Collector::take(Part part, ByteView bytes) {
                     "evidence has one at most", "give the files of one machine and one moment");
 }
 
+Result<void> Collector::take_certificate(ByteView der) {
+  // Evidence comes with certificates of other authorities, a TPM's or a server's: they are no part of AMD's chain.
+  const std::string_view text = base::as_text(der);
+  const auto says = [text](std::string_view name) { return text.find(name) != std::string_view::npos; };
+  if (says("SEV-") || says("ARK-") || says("Advanced Micro Devices")) {
+    return append(evidence_.certificates, der, certificates_);
+  }
+  ++others_;
+  return {};
+}
+
 Result<void> Collector::append(std::vector<Bytes>& list, ByteView der, std::size_t& count) {
   ++count;
   const bool known = std::ranges::any_of(list, [&](const Bytes& other) { return std::ranges::equal(other, der); });
@@ -55,6 +66,7 @@ std::string Collector::found() {
   };
   counted(certificates_, " certificate", " certificates");
   counted(crls_, " revocation list", " revocation lists");
+  counted(others_, " certificate of somebody else's", " certificates of somebody else's");
   return text;
 }
 
@@ -74,7 +86,8 @@ Result<evidence::Evidence> Collector::finish() && {
   for (std::size_t at = 0; at + 32 <= pcrs.size(); at += 32) {
     std::copy_n(pcrs.begin() + static_cast<std::ptrdiff_t>(at), 32, vm.pcrs.emplace_back().begin());
   }
-  if (!vm.hcl_report.empty() || !vm.quote.empty() || !vm.quote_signature.empty() || !vm.pcrs.empty()) {
+  // A signature and PCR values are told by their size alone: without a quote or an HCL report they are something else.
+  if (!vm.hcl_report.empty() || !vm.quote.empty()) {
     evidence_.azure_vm = std::move(vm);
   }
   if (evidence_.report.empty()) {

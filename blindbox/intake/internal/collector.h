@@ -24,9 +24,8 @@ class Collector {
 
   // Malformed where another source, or this one, gave other bytes for it.
   [[nodiscard]] Result<void> take(Part part, ByteView bytes);
-  [[nodiscard]] Result<void> take_certificate(ByteView der) {
-    return append(evidence_.certificates, der, certificates_);
-  }
+  // One that does not speak of AMD is counted and left aside.
+  [[nodiscard]] Result<void> take_certificate(ByteView der);
   [[nodiscard]] Result<void> take_crl(ByteView der) { return append(evidence_.crls, der, crls_); }
 
   // What the source entered last was found to hold, "report, 3 certificates"; empty: nothing. Asking forgets it.
@@ -47,6 +46,7 @@ class Collector {
   std::vector<Part> parts_;  // of this source
   std::size_t certificates_ = 0;
   std::size_t crls_ = 0;
+  std::size_t others_ = 0;
   evidence::Evidence evidence_;
 };
 

@@ -4,6 +4,7 @@
 // report written field by field go by name.
 #include "blindbox/intake/internal/json.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -69,8 +70,9 @@ Result<Bytes> pcrs_of(const json& list, const Reading& reading) {
 Result<bool> read_quote_object(const json& object, const Reading& reading) {
   if (!object.contains("message") || !object.contains("signature")) return false;
   const auto message = bytes_of(object["message"]);
-  if (!message) return false;
-  auto known = read_quote(*message, reading);
+  auto known = message ? read_quote(*message, reading) : Result<bool>(false);
+  // With PCRs beside it nothing else is meant: a quote that is none must not be passed over.
+  if (known && !*known && object.contains("pcrs")) return broken(reading, "a TPM quote's message is no quote");
   if (!known || !*known) return known;
   const auto signature = bytes_of(object["signature"]);
   if (!signature) return broken(reading, "a TPM quote's signature is not hexadecimal, base64 or a list of bytes");
@@ -85,6 +87,21 @@ Result<bool> read_quote_object(const json& object, const Reading& reading) {
 }
 
 Result<bool> walk(const json& value, const Reading& reading);
+
+// Members whose names say what they hold: one that is there and holds something else is a damaged one.
+constexpr std::array<std::string_view, 6> kNamed = {"uvm_endorsements", "uvmEndorsements", "uvm_endorsement",
+                                                    "uvmEndorsement",   "hcl_report",      "hclReport"};
+
+Result<void> check_named(const json& object, const Reading& reading) {
+  for (const std::string_view name : kNamed) {
+    const auto member = object.find(name);
+    if (member == object.end() || member->is_null() || member->empty() || *member == "") continue;
+    auto known = walk(*member, reading);
+    if (!known) return base::pass_on(known);
+    if (!*known) return broken(reading, "the member " + std::string(name) + " holds nothing that is known here");
+  }
+  return {};
+}
 
 Result<bool> walk_members(const json& value, const Reading& reading) {
   bool any = false;
@@ -102,6 +119,7 @@ Result<bool> walk_object(const json& object, const Reading& reading) {
   if (*report) return read_report(**report, reading);
   auto quote = read_quote_object(object, reading);
   if (!quote || *quote) return quote;
+  if (const auto named = check_named(object, reading); !named) return tl::unexpected<Error>(named.error());
   return walk_members(object, reading);
 }
 

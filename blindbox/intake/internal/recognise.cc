@@ -6,19 +6,9 @@ namespace {
 
 // What has a magic number first, then texts, then encodings of any of these, then what only its size tells.
 constexpr Result<bool> (*kForms[])(ByteView, const Reading&) = {
-    &read_bundle,
-    &read_report,
-    &read_firmware_response,
-    &read_hcl_report,
-    &read_quote,
-    &read_cose,
-    &read_der,
-    &read_certificate_table,
-    &read_pem,
-    &read_json,
-    &read_security_policy,
-    &read_encoded,
-    &read_by_size,
+    &read_bundle, &read_report,  &read_firmware_response, &read_hcl_report,      &read_quote,
+    &read_cose,   &read_der,     &read_certificate_table, &read_security_policy, &read_pem,
+    &read_json,   &read_encoded, &read_by_size,
 };
 
 }  // namespace

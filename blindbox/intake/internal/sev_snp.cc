@@ -33,8 +33,8 @@ Result<bool> take_report(ByteView bytes, const Reading& reading) {
 }  // namespace
 
 Result<bool> read_report(ByteView bytes, const Reading& reading) {
-  if (bytes.size() < kReportSize || evidence::sev_snp::report_version(bytes) > kGreatestVersion) return false;
   if (bytes.size() == kReportSize) return take_report(bytes, reading);
+  if (bytes.size() < kReportSize || evidence::sev_snp::report_version(bytes) > kGreatestVersion) return false;
   base::Reader algorithm(bytes.subspan(kSignatureAlgorithmAt, 4));
   if (evidence::sev_snp::report_version(bytes) == 0 || algorithm.u32le() != kEcdsaP384) return false;
   return take_report(bytes, reading);

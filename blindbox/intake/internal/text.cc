@@ -84,14 +84,14 @@ Result<bool> read_encoded(ByteView bytes, const Reading& reading) {
 Result<bool> read_security_policy(ByteView bytes, const Reading& reading) {
   const std::string_view text = base::as_text(bytes);
   if (!base::is_utf8(text)) return false;
-  std::string_view rest = text;
+  std::string_view rest = text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
   while (true) {
     rest = trim(rest);
     if (!rest.starts_with('#')) break;
     const auto line_end = rest.find('\n');
     rest = line_end == std::string_view::npos ? std::string_view{} : rest.substr(line_end);
   }
-  if (!rest.starts_with("package ")) return false;
+  if (!rest.starts_with("package ") && !rest.starts_with("package\t")) return false;
   if (const auto taken = reading.collector.take(Part::security_policy, bytes); !taken) {
     return tl::unexpected<Error>(taken.error());
   }

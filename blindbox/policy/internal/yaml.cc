@@ -92,6 +92,7 @@ Result<Tree> load(std::string_view yaml, std::string_view name) {
 }
 
 void Node::refuse(std::string_view what) const {
+  if (tree_ == &kNothing) return;  // told already: the key is missing
   if (problems_->first.empty()) problems_->first = at(problems_->name, tree_->line, tree_->column, what);
 }
 
@@ -145,7 +146,10 @@ std::optional<Node> Map::find(std::string_view key) {
 
 Node Map::need(std::string_view key) {
   if (const auto found = find(key)) return *found;
-  node_.refuse("the key " + std::string(key) + " is missing");
+  if (node_.tree_ != &kNothing && node_.problems_->missing.empty()) {
+    node_.problems_->missing = at(node_.problems_->name, node_.tree_->line, node_.tree_->column,
+                                  "the key " + std::string(key) + " is missing");
+  }
   return Node(kNothing, *node_.problems_);
 }
 

@@ -32,7 +32,8 @@ struct Tree {
 
 struct Problems {
   std::string name;
-  std::string first;  // "policy.yml:3:5: ..."
+  std::string first;    // "policy.yml:3:5: ..."
+  std::string missing;  // told only where nothing else is wrong: a misspelt key is missing under its right name too
 };
 
 // A place in the tree. Reading it as what it is not notes a problem and gives an empty value.

@@ -13,6 +13,7 @@ using testing::genuine;
 using ::testing::HasSubstr;
 using testing::joined;
 using testing::pem;
+using testing::text_of;
 
 Error refusal(const std::vector<Blob>& blobs) {
   const auto intake = read_blobs(blobs);
@@ -111,6 +112,58 @@ TEST(Hostile, CborThatAnnouncesMoreThanThereIsEnds) {
     const auto intake = read_blobs({{"it", base::from_hex(hex).value(), true}, {"report", genuine().report}});
     // Either an endorsement that its own parser will refuse, or nothing; in any case an end.
     ASSERT_TRUE(intake) << hex;
+  }
+}
+
+// The report, and beside it a file of a folder.
+Result<Intake> beside_the_report(const std::string& name, const std::string& contents) {
+  return read_blobs({{"report.bin", genuine().report}, {name, bytes_of(contents), true}});
+}
+
+TEST(Damaged, EvidenceInAFolderIsNotPassedOver) {
+  for (const char* name : {"ctx/reference-info-base64", "ctx/host-amd-cert-base64", "ctx/security-policy-base64",
+                           "uvm.cose", "policy.rego", "milan.crl"}) {
+    const auto intake = beside_the_report(name, "!damaged");
+    ASSERT_FALSE(intake) << name;
+    EXPECT_EQ(intake.error().kind, ErrorKind::malformed);
+    EXPECT_THAT(intake.error().what, HasSubstr(name));
+  }
+  EXPECT_TRUE(beside_the_report("notes.txt", "!damaged"));
+  EXPECT_TRUE(beside_the_report("ctx/reference-info-base64", "")) << "an empty one says that there is none";
+}
+
+TEST(Damaged, PartsOfJsonAreNotPassedOver) {
+  const std::string digest(64, 'a');
+  for (const std::string& json :
+       {R"({"quote": {"message": "00", "signature": "00", "pcrs": [")" + digest + R"("]}})",
+        std::string(R"({"quote": {"message": "", "signature": "", "pcrs": []}})"),
+        std::string(R"({"uvm_endorsements": "!0oRZE8qnATglAxghWQZ"})"), std::string(R"({"hcl_report": [1, 2, 3]})")}) {
+    const auto intake = beside_the_report("evidence.json", json);
+    ASSERT_FALSE(intake) << json;
+    EXPECT_EQ(intake.error().kind, ErrorKind::malformed);
+  }
+  EXPECT_TRUE(beside_the_report("evidence.json", R"({"uvm_endorsements": "", "message": "m", "signature": "s"})"));
+}
+
+TEST(Policies, AreTakenByteForByte) {
+  const std::string certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  for (const std::string& policy : {std::string("package policy\n") + certificate,
+                                    std::string("\xEF\xBB\xBF") + "package policy\n", std::string("# c\npackage\tp")}) {
+    const auto plain = beside_the_report("policy.rego", policy);
+    ASSERT_TRUE(plain) << plain.error().what;
+    EXPECT_EQ(text_of(plain->evidence.security_policy), policy);
+    const auto encoded = beside_the_report("security-policy-base64", base::to_base64(bytes_of(policy)));
+    ASSERT_TRUE(encoded) << encoded.error().what;
+    EXPECT_EQ(text_of(encoded->evidence.security_policy), policy);
+    EXPECT_TRUE(encoded->evidence.certificates.empty());
+  }
+}
+
+TEST(Others, FilesMakeNoAzureVm) {
+  for (const std::size_t size : {std::size_t{256}, std::size_t{768}}) {
+    const auto intake = read_blobs({{"report.bin", genuine().report}, {"x.sig", Bytes(size, std::byte{7})}});
+    ASSERT_TRUE(intake) << intake.error().what;
+    EXPECT_FALSE(intake->evidence.azure_vm);
   }
 }
 

@@ -200,6 +200,17 @@ class Forms(FilesTest):
                 ran = self.verify(folder / "evidence.json", chain, "--at", AT, "--report-data", hexa)
                 self.assertEqual(ran.code, code, ran)
 
+    def test_pcrs_are_pinned_only_where_a_quote_covers_them(self):
+        folder = vectors.FOLDER / "azure-cvm/trustee-snp-v1"
+        values = self.stage.folder / "values"
+        values.write_bytes(bytes(range(256)) * 3)
+        pin = ["policy", "pin", *self.offline, "--at", AT]
+        forged = self.stage.run(*pin, folder / "hcl_report.bin", folder / "vcek.der", values)
+        self.assertEqual((forged.code, "azure.vm.pcrs" in forged.err, "pcrs:" in forged.out), (5, True, False), forged)
+        quoted = self.stage.run(*pin, folder)
+        self.assertEqual(quoted.code, 0, quoted)
+        self.assertIn((folder / "pcrs.bin").read_bytes()[4 * 32:5 * 32].hex(), quoted.out)
+
 
 if __name__ == "__main__":
     if not vectors.FOLDER.is_dir():

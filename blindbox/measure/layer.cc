@@ -123,11 +123,15 @@ class Contents {
   std::uint64_t next_ = 0;
 };
 
+// Of the image, which may not be more than the hosts', and of the archive, which has headers and padding besides.
+std::uint64_t image_limit(const LayerOptions& options) { return std::min(options.max_size, kMaxImageSize); }
+std::uint64_t file_limit(const LayerOptions& options) { return image_limit(options) * 2 + (std::uint64_t{1} << 20); }
+
 Result<LayerMeasurement> measure(const LayerFile& file, const LayerOptions& options) {
   // The limit does not move what stands in the image: room for descriptors is the hosts' always.
-  const std::uint64_t limit = std::min(options.max_size, kMaxImageSize);
+  const std::uint64_t limit = image_limit(options);
   Tree tree(kMaxImageSize);
-  auto headers = file.stream(limit * 2);
+  auto headers = file.stream(file_limit(options));
   if (!headers) return base::pass_on(headers);
   if (auto read = read_headers(**headers, tree); !read) return base::pass_on(read);
   auto image = Ext4Image::lay_out(tree);
@@ -136,7 +140,7 @@ Result<LayerMeasurement> measure(const LayerFile& file, const LayerOptions& opti
     return base::fail(ErrorKind::limit, "the image would exceed " + std::to_string(limit) + " bytes",
                       "it would have " + std::to_string(image->size()));
   }
-  auto source = file.stream(limit * 2);
+  auto source = file.stream(file_limit(options));
   if (!source) return base::pass_on(source);
   ImageHasher hasher;
   Contents contents(**source, hasher, image->size(), options);
@@ -162,11 +166,11 @@ Result<LayerMeasurement> measure_opened(Result<LayerFile> file, const LayerOptio
 }  // namespace
 
 Result<LayerMeasurement> measure_layer(const std::string& path, const LayerOptions& options) {
-  return measure_opened(LayerFile::open(path, options.max_size * 2), options);
+  return measure_opened(LayerFile::open(path, file_limit(options)), options);
 }
 
 Result<LayerMeasurement> measure_layer(base::Fd file, const std::string& name, const LayerOptions& options) {
-  return measure_opened(LayerFile::of(std::move(file), name, options.max_size * 2), options);
+  return measure_opened(LayerFile::of(std::move(file), name, file_limit(options)), options);
 }
 
 }  // namespace blindbox::measure

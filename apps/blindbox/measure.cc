@@ -157,7 +157,8 @@ Result<void> measure_uki(const std::string& path, Output& out) {
     out.value(phase, base::to_hex(pcr));
     phases[phase] = base::to_hex(pcr);
   }
-  out.object()["uki"] = {{"pcr11", base::to_hex(measured->pcr11)}, {"sections", measured->sections}, {"phases", phases}};
+  out.object()["uki"] = {
+      {"pcr11", base::to_hex(measured->pcr11)}, {"sections", measured->sections}, {"phases", phases}};
   return {};
 }
 

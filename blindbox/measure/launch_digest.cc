@@ -171,11 +171,11 @@ struct CpuModel {
 };
 // QEMU, target/i386/cpu.c, builtin_x86_defs.
 constexpr std::array kCpuModels = {
-    CpuModel{"EPYC", 23, 1, 2},          CpuModel{"EPYC-v1", 23, 1, 2},       CpuModel{"EPYC-v2", 23, 1, 2},
-    CpuModel{"EPYC-IBPB", 23, 1, 2},     CpuModel{"EPYC-v3", 23, 1, 2},       CpuModel{"EPYC-v4", 23, 1, 2},
-    CpuModel{"EPYC-Rome", 23, 49, 0},    CpuModel{"EPYC-Rome-v1", 23, 49, 0}, CpuModel{"EPYC-Rome-v2", 23, 49, 0},
-    CpuModel{"EPYC-Rome-v3", 23, 49, 0}, CpuModel{"EPYC-Rome-v4", 23, 49, 0}, CpuModel{"EPYC-Milan", 25, 1, 1},
-    CpuModel{"EPYC-Milan-v1", 25, 1, 1}, CpuModel{"EPYC-Milan-v2", 25, 1, 1}, CpuModel{"EPYC-Genoa", 25, 17, 0},
+    CpuModel{"EPYC", 23, 1, 2},           CpuModel{"EPYC-v1", 23, 1, 2},       CpuModel{"EPYC-v2", 23, 1, 2},
+    CpuModel{"EPYC-IBPB", 23, 1, 2},      CpuModel{"EPYC-v3", 23, 1, 2},       CpuModel{"EPYC-v4", 23, 1, 2},
+    CpuModel{"EPYC-Rome", 23, 49, 0},     CpuModel{"EPYC-Rome-v1", 23, 49, 0}, CpuModel{"EPYC-Rome-v2", 23, 49, 0},
+    CpuModel{"EPYC-Rome-v3", 23, 49, 0},  CpuModel{"EPYC-Rome-v4", 23, 49, 0}, CpuModel{"EPYC-Milan", 25, 1, 1},
+    CpuModel{"EPYC-Milan-v1", 25, 1, 1},  CpuModel{"EPYC-Milan-v2", 25, 1, 1}, CpuModel{"EPYC-Genoa", 25, 17, 0},
     CpuModel{"EPYC-Genoa-v1", 25, 17, 0}, CpuModel{"EPYC-Turin", 26, 0, 0},
 };
 

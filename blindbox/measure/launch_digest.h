@@ -29,9 +29,9 @@ struct DirectBoot {
 struct LaunchInput {
   SevMode mode = SevMode::sev_snp;
   Hypervisor hypervisor = Hypervisor::qemu;
-  std::uint32_t vcpus = 1;            // 1 to 4096
-  std::uint32_t cpu_signature = 0;    // CPUID Fn0000_0001_EAX; only QEMU tells the guest
-  std::uint64_t guest_features = 1;   // SEV_FEATURES; bit 0 is SNP
+  std::uint32_t vcpus = 1;           // 1 to 4096
+  std::uint32_t cpu_signature = 0;   // CPUID Fn0000_0001_EAX; only QEMU tells the guest
+  std::uint64_t guest_features = 1;  // SEV_FEATURES; bit 0 is SNP
   std::optional<DirectBoot> kernel;
   // In place of the firmware's pages (firmware_digest of another build with the same metadata); SEV-SNP alone.
   std::optional<base::Sha384> firmware;

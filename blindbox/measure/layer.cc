@@ -31,7 +31,8 @@ std::uint16_t file_type(char type) {
 
 FileInfo file_info(const TarHeader& header) {
   FileInfo file;
-  file.mode = static_cast<std::uint16_t>((static_cast<std::uint16_t>(header.mode) & ~kTypeMask) | file_type(header.type));
+  file.mode =
+      static_cast<std::uint16_t>((static_cast<std::uint16_t>(header.mode) & ~kTypeMask) | file_type(header.type));
   file.size = static_cast<std::uint64_t>(std::max<std::int64_t>(header.size, 0));
   file.uid = static_cast<std::uint32_t>(header.uid);
   file.gid = static_cast<std::uint32_t>(header.gid);

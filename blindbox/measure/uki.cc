@@ -20,8 +20,8 @@ struct Known {
   unsigned since;
 };
 constexpr std::array kMeasured = {
-    Known{".linux", 252}, Known{".osrel", 252}, Known{".cmdline", 252}, Known{".initrd", 252}, Known{".ucode", 256},
-    Known{".splash", 252}, Known{".dtb", 252},  Known{".uname", 253},   Known{".sbat", 254},   Known{".pcrpkey", 252},
+    Known{".linux", 252},  Known{".osrel", 252}, Known{".cmdline", 252}, Known{".initrd", 252}, Known{".ucode", 256},
+    Known{".splash", 252}, Known{".dtb", 252},   Known{".uname", 253},   Known{".sbat", 254},   Known{".pcrpkey", 252},
 };
 
 tl::unexpected<Error> bad_image(const std::string& why) {

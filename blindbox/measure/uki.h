@@ -13,7 +13,7 @@ namespace blindbox::measure {
 constexpr std::size_t kUkiCap = std::size_t{1} << 30;
 
 struct UkiMeasurement {
-  base::Sha256 pcr11{};                // when the kernel takes over, before any phase of the boot
+  base::Sha256 pcr11{};               // when the kernel takes over, before any phase of the boot
   std::vector<std::string> sections;  // those measured, in order
 };
 

@@ -35,7 +35,8 @@ Result<void> Ext4Image::place_directories() {
     stack.pop_back();
     Inode& inode = tree_.inode(here.inode);
     inode.size = directory_size(inode);
-    if (auto placed = tree_.allocate_contents(inode, inode.size, {Piece::Kind::directory, here.inode, 0}); !placed) return placed;
+    if (auto placed = tree_.allocate_contents(inode, inode.size, {Piece::Kind::directory, here.inode, 0}); !placed)
+      return placed;
     directories_.push_back(here);
     const auto children = listed(inode);
     for (auto child = children.rbegin(); child != children.rend(); ++child) {
@@ -116,8 +117,8 @@ void Ext4Image::write_superblock(ImageHasher& out) const {
   put(super, 76, std::uint32_t{1});  // inodes have a size
   put(super, 84, kFirstInode);
   put(super, 88, static_cast<std::uint16_t>(kInodeSize));
-  put(super, 92, std::uint32_t{0x200 | 0x8});               // sparse_super2, ext_attr
-  put(super, 96, std::uint32_t{0x2 | 0x40 | 0x200});        // filetype, extents, flex_bg
+  put(super, 92, std::uint32_t{0x200 | 0x8});                 // sparse_super2, ext_attr
+  put(super, 96, std::uint32_t{0x2 | 0x40 | 0x200});          // filetype, extents, flex_bg
   put(super, 100, std::uint32_t{0x2 | 0x8 | 0x40 | 0x1000});  // large_file, huge_file, extra_isize, readonly
   put(super, 348, kExtraSize);
   put(super, 350, kExtraSize);
@@ -169,9 +170,7 @@ Result<void> Ext4Image::write(ImageHasher& out, const Contents& contents) {
         if (auto written = contents(piece); !written) return written;
         break;
       case Piece::Kind::link: out.write(base::view(tree_.link_text(piece.source))); break;
-      case Piece::Kind::extents:
-        write_extent_nodes(out, tree_.inode(static_cast<std::uint32_t>(piece.source)));
-        break;
+      case Piece::Kind::extents: write_extent_nodes(out, tree_.inode(static_cast<std::uint32_t>(piece.source))); break;
       case Piece::Kind::xattrs: {
         const StoredXattrs& stored = tree_.xattr_block(piece.source);
         out.write(base::view(stored.block_head));

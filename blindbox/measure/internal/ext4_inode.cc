@@ -63,8 +63,7 @@ void put_block_field(std::span<std::byte> out, const Inode& inode) {
       return;
     case kCharacterDevice:
     case kBlockDevice:
-      put(out, 4,
-          (inode.device_minor & 0xff) | inode.device_major << 8 | (inode.device_minor & 0xffffff00) << 12);
+      put(out, 4, (inode.device_minor & 0xff) | inode.device_major << 8 | (inode.device_minor & 0xffffff00) << 12);
       return;
     default: return;
   }

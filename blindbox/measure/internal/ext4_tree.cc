@@ -98,7 +98,8 @@ Tree::Tree(std::uint64_t max_size)
   position_ = std::uint64_t{1 + descriptor_blocks_} * kBlock;
   FileInfo lost_and_found;
   lost_and_found.mode = kDirectory | 0700;
-  (void)put_file({&root_, nullptr, "lost+found", "lost+found"}, lost_and_found);  // allocates nothing, so it cannot fail
+  (void)put_file({&root_, nullptr, "lost+found", "lost+found"},
+                 lost_and_found);  // allocates nothing, so it cannot fail
 }
 
 Inode& Tree::inode(std::uint32_t number) { return number == kRootInode ? root_ : inodes_[number - kFirstInode]; }
@@ -239,7 +240,8 @@ Result<Inode*> Tree::put_file(const Place& place, FileInfo& file) {
   const bool is_directory = (file.mode & kTypeMask) == kDirectory;
   Inode* reused = nullptr;
   if (existing == nullptr) {
-    if (is_directory && directory.links >= kMaxLinks) return refused(place.path, "exceeded parent directory maximum link count");
+    if (is_directory && directory.links >= kMaxLinks)
+      return refused(place.path, "exceeded parent directory maximum link count");
   } else if (existing->is_directory()) {
     if (!is_directory) return refused(place.path, "cannot replace a directory with a file");
     reused = existing;

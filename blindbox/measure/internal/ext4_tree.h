@@ -58,7 +58,8 @@ struct Inode {
 struct Piece {
   enum class Kind { contents, link, xattrs, extents, directory };
   Kind kind = Kind::contents;
-  std::uint64_t source = 0;  // contents: the archive's entry; extents, directory: the inode; link, xattrs: an index below
+  std::uint64_t source =
+      0;  // contents: the archive's entry; extents, directory: the inode; link, xattrs: an index below
   std::uint64_t size = 0;
 };
 

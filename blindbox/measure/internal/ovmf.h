@@ -16,7 +16,7 @@ struct OvmfSection {
 };
 
 struct Ovmf {
-  std::optional<std::uint32_t> hash_table;   // where the hashes of a direct boot go
+  std::optional<std::uint32_t> hash_table;    // where the hashes of a direct boot go
   std::optional<std::uint32_t> reset_vector;  // of vCPUs but the first
   std::vector<OvmfSection> sections;          // pages that it wants besides its own
 };

@@ -95,7 +95,8 @@ Result<SparseMap> read_map_in_records(const TarHeader& header) {
   if (!count || *count < 0) return bad_tar("a sparse map does not say how many entries it has");
   const std::string_view text = record(header, "GNU.sparse.map");
   const std::int64_t values = text.empty() ? 0 : 1 + std::count(text.begin(), text.end(), ',');
-  if (values % 2 != 0 || values / 2 != *count) return bad_tar("a sparse map has another number of entries than it says");
+  if (values % 2 != 0 || values / 2 != *count)
+    return bad_tar("a sparse map has another number of entries than it says");
   Numbers numbers(',', text);
   return read_pairs(numbers, *count);
 }

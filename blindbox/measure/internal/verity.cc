@@ -27,9 +27,7 @@ Sha256Stream::Sha256Stream()
   must(algorithm_ && context_ && ::EVP_DigestInit_ex2(context_.get(), algorithm_.get(), nullptr) == 1);
 }
 
-void Sha256Stream::update(ByteView bytes) {
-  must(::EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
-}
+void Sha256Stream::update(ByteView bytes) { must(::EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1); }
 
 base::Sha256 Sha256Stream::finish() {
   base::Sha256 out{};
@@ -67,9 +65,16 @@ void VerityTree::push(std::size_t level, const base::Sha256& digest) {
 base::Sha256 VerityTree::root() {
   for (std::size_t level = 0;; ++level) {
     Level& here = levels_[level];
+    const bool top = level + 1 == levels_.size();
+    base::Sha256 digest{};
+    if (top && level > 0 && here.used == digest.size()) {  // the one block below is the tree's root
+      std::copy_n(here.hashes.begin(), digest.size(), digest.begin());
+      return digest;
+    }
+    if (!top && here.used == 0) continue;  // its blocks were full, and were handed up
     std::fill(here.hashes.begin() + static_cast<std::ptrdiff_t>(here.used), here.hashes.end(), std::byte{0});
-    const base::Sha256 digest = hash(here.hashes);
-    if (level + 1 == levels_.size()) return digest;  // nothing was handed up: all hashes of this level are in one block
+    digest = hash(here.hashes);
+    if (top) return digest;
     push(level + 1, digest);
   }
 }

@@ -31,8 +31,8 @@ class VerityTree {
   VerityTree();
   // Whole blocks of the device, in order.
   void update(ByteView blocks);
-  // Of at least one block. The original ends every level with padding, and where the hashes fill their last block, with
-  // a block of zeros more; so does this.
+  // Of at least one block. Levels are filled with zeros to whole blocks, as "veritysetup format" does. (hcsshim before
+  // 0.13 added a block of zeros to a level that was full, which no kernel would have accepted.)
   [[nodiscard]] base::Sha256 root();
 
  private:

@@ -23,8 +23,12 @@ struct Prefix {
   std::string_view text;
 };
 constexpr std::array kPrefixes = {
-    Prefix{2, "system.posix_acl_access"}, Prefix{3, "system.posix_acl_default"}, Prefix{8, "system.richacl"},
-    Prefix{7, "system."},                 Prefix{1, "user."},                    Prefix{4, "trusted."},
+    Prefix{2, "system.posix_acl_access"},
+    Prefix{3, "system.posix_acl_default"},
+    Prefix{8, "system.richacl"},
+    Prefix{7, "system."},
+    Prefix{1, "user."},
+    Prefix{4, "trusted."},
     Prefix{6, "security."},
 };
 

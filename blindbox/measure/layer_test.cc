@@ -125,7 +125,7 @@ TEST(Verity, LevelsAreFilledToWholeBlocks) {
     salted.insert(salted.end(), block.begin(), block.end());
     return base::sha256(salted);
   };
-  for (const std::size_t blocks : {1, 2, 127, 128, 129, 256, 300}) {
+  for (const std::size_t blocks : {1U, 2U, 127U, 128U, 129U, 256U, 300U}) {
     Bytes device(blocks * kBlock);
     for (std::size_t i = 0; i < blocks; ++i) device[i * kBlock] = static_cast<std::byte>(i % 3);
     VerityTree tree;

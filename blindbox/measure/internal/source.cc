@@ -44,7 +44,9 @@ class FileSource final : public Source {
 }  // namespace
 
 Result<bool> Source::refill() {
-  auto got = fill(buffer_);
+  // Behind a skip a header follows, and maybe another skip: reading little at first reads little in vain.
+  auto got = fill(std::span(buffer_).first(refill_));
+  refill_ = std::min(refill_ * 4, buffer_.size());
   if (!got) return base::pass_on(got);
   begin_ = 0;
   end_ = *got;
@@ -77,7 +79,9 @@ Result<std::size_t> Source::read(std::span<std::byte> out) {
 Result<std::uint64_t> Source::skip(std::uint64_t length) {
   std::uint64_t done = std::min<std::uint64_t>(length, end_ - begin_);
   begin_ += static_cast<std::size_t>(done);
-  done += seek(length - done);
+  const std::uint64_t passed = seek(length - done);
+  if (passed > 0) refill_ = kFirstRefill;
+  done += passed;
   while (done < length) {
     auto more = refill();
     if (!more) return base::pass_on(more);

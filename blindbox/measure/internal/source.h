@@ -30,10 +30,12 @@ class Source {
   virtual std::uint64_t seek(std::uint64_t) { return 0; }
 
  private:
+  static constexpr std::size_t kFirstRefill = std::size_t{8} << 10;
   Result<bool> refill();
   Bytes buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t refill_ = kFirstRefill;
 };
 
 // A file that can be read twice. What is not seekable (standard input, a pipe) is first copied to a temporary file that

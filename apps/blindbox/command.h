@@ -26,6 +26,7 @@ void add_checks(CLI::App& app, Action& action);
 void add_complete(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_emulator(CLI::App& app, Action& action);
+void add_measure(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 void add_shell_completion(CLI::App& app, Action& action);
 void add_engine(CLI::App& app, Action& action);

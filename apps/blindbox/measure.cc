@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values that hardware will report, from files on this desk.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "blindbox/base/file.h"
+#include "blindbox/measure/initdata.h"
+#include "blindbox/measure/launch_digest.h"
+#include "blindbox/measure/layer.h"
+#include "blindbox/measure/uki.h"
+#include "command.h"
+
+namespace blindbox::apps {
+namespace {
+
+constexpr std::size_t kBootFileCap = std::size_t{1} << 30;
+
+struct Options {
+  std::vector<std::string> layers;
+  std::uint64_t max_size = measure::kMaxImageSize;
+  bool launch_digest = false;
+  std::optional<std::string> firmware, kernel, initrd;
+  std::string append;
+  std::uint32_t vcpus = 1;
+  std::string vcpu_type = "EPYC-v4";
+  std::uint64_t guest_features = 1;
+  std::string mode = "snp";
+  std::string hypervisor = "qemu";
+  std::optional<std::string> uki, initdata;
+  bool json = false;
+};
+
+// A line on standard error that is drawn over, for what takes more than two seconds before a person.
+class Progress {
+ public:
+  void operator()(std::uint64_t done, std::uint64_t total) {
+    const auto now = Clock::now();
+    if (!is_terminal(stderr) || now - begin_ < kPatience || (now - drawn_ < kStep && done < total)) return;
+    constexpr std::uint64_t kWidth = 30;
+    const std::uint64_t filled = total == 0 ? kWidth : kWidth * done / total;
+    fmt::print(stderr, "\r[{:=<{}}{: <{}}] {} of {} MiB", "", filled, "", kWidth - filled, done >> 20, total >> 20);
+    drawn_ = now;
+  }
+  ~Progress() {
+    if (drawn_ != Clock::time_point()) fmt::print(stderr, "\r\x1b[K");
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kPatience{2};
+  static constexpr std::chrono::milliseconds kStep{100};
+  Clock::time_point begin_ = Clock::now();
+  Clock::time_point drawn_;
+};
+
+// What is printed: a block of lines for people, or one JSON object with everything.
+class Output {
+ public:
+  explicit Output(bool json) : json_(json) {}
+  void title(const std::string& text) {
+    if (!json_) fmt::print("{}\n", text);
+  }
+  void value(const char* name, const std::string& text) {
+    if (!json_) fmt::print("  {:<14} {}\n", name, text);
+  }
+  nlohmann::json& object() { return object_; }
+  int finish() {
+    if (json_) fmt::print("{}\n", object_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return 0;
+  }
+
+ private:
+  bool json_;
+  nlohmann::json object_ = nlohmann::json::object();
+};
+
+Result<void> measure_layers(const Options& options, Output& out) {
+  for (const std::string& path : options.layers) {
+    measure::LayerOptions layer;
+    layer.max_size = options.max_size;
+    Result<measure::LayerMeasurement> measured = base::fail(ErrorKind::internal, "not measured");
+    {
+      Progress progress;
+      layer.progress = [&progress](std::uint64_t done, std::uint64_t total) { progress(done, total); };
+      measured = measure::measure_layer(path, layer);
+    }
+    if (!measured) return base::pass_on(measured);
+    out.title(path);
+    out.value("ext4 sha-256", base::to_hex(measured->ext4_sha256));
+    out.value("ext4 size", std::to_string(measured->ext4_size));
+    out.value("root hash", base::to_hex(measured->root_hash));
+    out.object()["layers"].push_back({{"file", path},
+                                      {"ext4_sha256", base::to_hex(measured->ext4_sha256)},
+                                      {"ext4_bytes", measured->ext4_size},
+                                      {"root_hash", base::to_hex(measured->root_hash)}});
+  }
+  return {};
+}
+
+Result<base::Sha256> hash_file(const std::optional<std::string>& path) {
+  return path ? base::sha256_file(*path) : Result<base::Sha256>(base::sha256({}));
+}
+
+Result<measure::LaunchInput> launch_input(const Options& options) {
+  measure::LaunchInput input;
+  input.mode = options.mode == "sev"      ? measure::SevMode::sev
+               : options.mode == "sev-es" ? measure::SevMode::sev_es
+                                          : measure::SevMode::sev_snp;
+  input.hypervisor = options.hypervisor == "ec2"   ? measure::Hypervisor::ec2
+                     : options.hypervisor == "gce" ? measure::Hypervisor::gce
+                                                   : measure::Hypervisor::qemu;
+  input.vcpus = options.vcpus;
+  input.guest_features = options.guest_features;
+  const auto signature = measure::cpu_signature(options.vcpu_type);
+  if (!signature) return tl::unexpected(signature.error());
+  input.cpu_signature = *signature;
+  if (!options.kernel && (options.initrd || !options.append.empty())) {
+    return base::fail(ErrorKind::usage, "--initrd and --append need --kernel", "",
+                      "a guest that boots from a disk is launched without any of them");
+  }
+  if (!options.kernel) return input;
+  const auto kernel = hash_file(options.kernel);
+  if (!kernel) return tl::unexpected(kernel.error());
+  const auto initrd = hash_file(options.initrd);
+  if (!initrd) return tl::unexpected(initrd.error());
+  input.kernel = measure::DirectBoot{*kernel, *initrd, measure::hash_cmdline(options.append)};
+  return input;
+}
+
+Result<void> measure_launch(const Options& options, Output& out) {
+  if (!options.firmware) return base::fail(ErrorKind::usage, "--launch-digest needs --firmware FILE");
+  const auto input = launch_input(options);
+  if (!input) return tl::unexpected(input.error());
+  const auto firmware = base::read_file(*options.firmware, measure::kFirmwareCap);
+  if (!firmware) return tl::unexpected(firmware.error());
+  const auto digest = measure::launch_digest(*firmware, *input);
+  if (!digest) return tl::unexpected(digest.error());
+  out.title(*options.firmware);
+  out.value("launch digest", base::to_hex(*digest));
+  out.object()["launch_digest"] = base::to_hex(*digest);
+  return {};
+}
+
+Result<void> measure_uki(const std::string& path, Output& out) {
+  const auto image = base::read_file(path, measure::kUkiCap);
+  if (!image) return tl::unexpected(image.error());
+  const auto measured = measure::measure_uki(*image);
+  if (!measured) return tl::unexpected(measured.error());
+  out.title(path);
+  out.value("pcr 11", base::to_hex(measured->pcr11));
+  auto phases = nlohmann::json::object();
+  base::Sha256 pcr = measured->pcr11;
+  for (const char* const phase : {"enter-initrd", "leave-initrd", "sysinit", "ready"}) {
+    pcr = measure::extend_pcr(pcr, base::view(phase));
+    out.value(phase, base::to_hex(pcr));
+    phases[phase] = base::to_hex(pcr);
+  }
+  out.object()["uki"] = {
+      {"pcr11", base::to_hex(measured->pcr11)}, {"sections", measured->sections}, {"phases", phases}};
+  return {};
+}
+
+Result<void> measure_initdata(const std::string& path, Output& out) {
+  const auto document = base::read_file(path, measure::kInitdataCap);
+  if (!document) return tl::unexpected(document.error());
+  const auto measured = measure::measure_initdata(*document);
+  if (!measured) return tl::unexpected(measured.error());
+  out.title(path);
+  out.value(measured->algorithm.c_str(), base::to_hex(measured->digest));
+  out.value("host data", base::to_hex(measured->host_data));
+  out.value("mrconfigid", base::to_hex(measured->mr_config_id));
+  if (measured->pcr8) out.value("pcr 8", base::to_hex(*measured->pcr8));
+  auto& object = out.object()["initdata"];
+  object = {{"algorithm", measured->algorithm},
+            {"digest", base::to_hex(measured->digest)},
+            {"host_data", base::to_hex(measured->host_data)},
+            {"mr_config_id", base::to_hex(measured->mr_config_id)}};
+  if (measured->pcr8) object["pcr8"] = base::to_hex(*measured->pcr8);
+  return {};
+}
+
+int run_measure(const Options& options) {
+  if (options.layers.empty() && !options.launch_digest && !options.uki && !options.initdata) {
+    return report({ErrorKind::usage, "nothing to measure", "", "give --layer, --launch-digest, --uki or --initdata"});
+  }
+  Output out(options.json);
+  if (auto done = measure_layers(options, out); !done) return report(done.error());
+  if (options.launch_digest) {
+    if (auto done = measure_launch(options, out); !done) return report(done.error());
+  }
+  if (options.uki) {
+    if (auto done = measure_uki(*options.uki, out); !done) return report(done.error());
+  }
+  if (options.initdata) {
+    if (auto done = measure_initdata(*options.initdata, out); !done) return report(done.error());
+  }
+  return out.finish();
+}
+
+void add_launch_options(CLI::App& command, const std::shared_ptr<Options>& options) {
+  command.add_flag("--launch-digest", options->launch_digest, "what a SEV guest is launched with; needs --firmware");
+  command.add_option("--firmware", options->firmware, "the firmware (OVMF)")->type_name("FILE");
+  command.add_option("--kernel", options->kernel, "the kernel of a direct boot")->type_name("FILE");
+  command.add_option("--initrd", options->initrd, "and its initial file system")->type_name("FILE");
+  command.add_option("--append", options->append, "and its command line")->type_name("TEXT");
+  command.add_option("--vcpus", options->vcpus, "how many vCPUs")->type_name("N")->capture_default_str();
+  command.add_option("--vcpu-type", options->vcpu_type, "QEMU's name of their model")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--guest-features", options->guest_features, "SEV_FEATURES of the vCPUs")
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--mode", options->mode, "snp, sev-es or sev")
+      ->check(CLI::IsMember({"snp", "sev-es", "sev"}))
+      ->type_name("MODE")
+      ->capture_default_str();
+  command.add_option("--hypervisor", options->hypervisor, "qemu, ec2 or gce")
+      ->check(CLI::IsMember({"qemu", "ec2", "gce"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_measure(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<Options>();
+  auto* const command = app.add_subcommand(
+      "measure", "compute what hardware will report: root hashes of layers, launch digests, PCR 11, initdata");
+  command->add_option("--layer", options->layers, "container layers (tar, plain, gzip or zstd); - is standard input")
+      ->type_name("FILE");
+  command->add_option("--max-size", options->max_size, "refuse a layer whose image would have more bytes")
+      ->type_name("BYTES")
+      ->check(CLI::Range(std::uint64_t{1}, measure::kMaxImageSize));
+  add_launch_options(*command, options);
+  command->add_option("--uki", options->uki, "a unified kernel image: PCR 11, and after each phase")->type_name("FILE");
+  command->add_option("--initdata", options->initdata, "an initdata document of Confidential Containers")
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "print everything as one JSON object");
+  command->callback([options, &action] { action = [options] { return run_measure(*options); }; });
+}
+
+}  // namespace blindbox::apps

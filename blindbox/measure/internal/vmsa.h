@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "blindbox/measure/launch_digest.h"
+
+namespace blindbox::measure::internal {
+
+using Page = ByteArray<4096>;
+
+// A vCPU's save area as its hypervisor starts it at an address (AMD APM volume 2, table B-4).
+[[nodiscard]] Page initial_vmsa(const LaunchInput& input, std::uint32_t address);
+
+}  // namespace blindbox::measure::internal

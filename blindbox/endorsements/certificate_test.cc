@@ -179,7 +179,7 @@ TEST(Leaf, AVlekIsNoVcek) {
 
 TEST(Chain, IsSelectedByNamesWithoutDoubt) {
   const auto selected = [](const std::vector<Bytes>& der, SigningKey kind) {
-    return sev_snp::select_chain(sev_snp::parse_certificates(der).value(), kind);
+    return sev_snp::select_chain(sev_snp::parse_certificates(der).value(), kind, base::now());
   };
   const Bytes one = make(milan_vcek());
   EXPECT_TRUE(selected({one, one}, SigningKey::vcek)) << "a copy is no second candidate";

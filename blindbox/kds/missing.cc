@@ -76,7 +76,9 @@ Result<Missing> find_missing(const evidence::Evidence& evidence, bool crl_wanted
   // verifier's to refuse.
   const bool leaves = std::all_of(certificates->begin(), certificates->end(),
                                   [&](const Certificate& one) { return one.common_name() == leaf_common_name(kind); });
-  const bool whole = endorsements::sev_snp::select_chain(*certificates, kind) || (leaves && certificates->size() > 1);
+  // Whether there is a chain does not depend on the time, only which of a key's certificates is in it.
+  const bool whole = endorsements::sev_snp::select_chain(*certificates, kind, base::Time::max()) ||
+                     (leaves && certificates->size() > 1);
   // Beside another product's chain nothing is fetched: that mistake is the verifier's to name.
   const bool alien = std::any_of(certificates->begin(), certificates->end(),
                                  [&](const Certificate& one) { return is_foreign_authority(one, product); });

@@ -33,7 +33,7 @@ const endorsements::uvm::UnverifiedEndorsement* uvm_of(const ParseContext& parse
 AuthenticateContext authenticate_context(const ParseContext& parsed, const Subject& subject,
                                          const policy::Policy& policy, base::Time now) {
   const auto kind = static_cast<evidence::sev_snp::SigningKey>(parsed.report->signing_key);
-  auto chain = endorsements::sev_snp::select_chain(*parsed.certificates, kind);
+  auto chain = endorsements::sev_snp::select_chain(*parsed.certificates, kind, now);
   auto leaf = read_leaf(chain);
   const RootTrust trust = chain ? root_trust(*chain, policy.unsafe) : RootTrust{};
   return {.bytes = parsed.bytes,

@@ -35,6 +35,7 @@ CASES = [
     snp("milan-v3-aci-svn101-css0925", "2025-09-25"),
     snp("milan-v3-aci-svn101-sidecar", "2025-06-17"),
     snp("milan-v3-aci-svn101-tav", "2026-03-01"),  # both of the key's certificates
+    snp("milan-v3-aci-svn101-tav", "2026-01-10"),  # and before the second one was issued
     snp("milan-v3-aci-svn101-tav", "2026-03-01", "report.bin", "vcek.der"),
     snp("milan-v3-aci-svn101-tav", "2026-03-01", "report.bin", "vcek_reissue1.der"),
     snp("milan-v3-aci-svn103-cleanroom-a", "2025-09-01"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/completion/internal/fields.h"
 
-#include <set>
+#include "blindbox/base/json_watch.h"
 
 namespace blindbox::completion {
 namespace {
@@ -18,24 +18,15 @@ std::string quoted(const char* name) { return '"' + std::string(name) + '"'; }
 }  // namespace
 
 Result<Fields> Fields::parse(std::string_view text) {
-  std::string problem;
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.empty() && !keys.back().insert(parsed.get<std::string>()).second) {
-      problem = "the request's JSON has a key twice";
-    }
-    if (depth > kMaxDepth) problem = "the request's JSON is nested too deeply";
-    return problem.empty();
-  };
+  base::JsonWatch watch(kMaxDepth);
   Fields fields;
   try {
-    fields.object_ = json::parse(text, watch, false);
+    fields.object_ = json::parse(text, std::ref(watch), false);
   } catch (const std::exception&) {
     return malformed("the request is not valid JSON");
   }
-  if (!problem.empty()) return malformed(problem);
+  if (watch.too_deep()) return malformed("the request's JSON is nested too deeply");
+  if (watch.key_twice()) return malformed("the request's JSON has a key twice");
   if (fields.object_.is_discarded()) return malformed("the request is not valid JSON in UTF-8");
   if (!fields.object_.is_object()) return malformed("the request is not a JSON object");
   return fields;

@@ -35,15 +35,22 @@ std::string listing(const std::vector<Certificate>& certificates) {
   return text.empty() ? "no certificates" : text;
 }
 
-// AMD issues a certificate anew for the same key: of those the latest counts. Two keys under one name are refused.
-Result<Certificate> only_named(const std::vector<Certificate>& certificates, std::string_view name) {
+// AMD issues a certificate anew for the same key: of those the latest counts that is valid from now or before.
+bool counts_before(const Certificate& one, const Certificate& other, base::Time now) {
+  const bool begun = one.not_before() <= now;
+  if (begun != (other.not_before() <= now)) return begun;
+  return one.not_before() > other.not_before();
+}
+
+// Two keys under one name are refused.
+Result<Certificate> only_named(const std::vector<Certificate>& certificates, std::string_view name, base::Time now) {
   const Certificate* found = nullptr;
   for (const Certificate& candidate : certificates) {
     if (candidate.common_name() != name) continue;
     if (found != nullptr && found->spki_sha256() != candidate.spki_sha256()) {
       return fail(ErrorKind::not_authentic, "more than one certificate " + std::string(name));
     }
-    if (found == nullptr || found->not_before() < candidate.not_before()) found = &candidate;
+    if (found == nullptr || counts_before(candidate, *found, now)) found = &candidate;
   }
   if (found == nullptr) {
     return fail(ErrorKind::not_authentic, "no certificate " + std::string(name) + " among " + listing(certificates));
@@ -99,7 +106,7 @@ namespace {
 // Where nothing but the chain so far came with the evidence, AMD's own; another authority beside it, or a damaged one, stays
 // the mistake that it is.
 Result<Certificate> issuer_of(const std::vector<const Certificate*>& so_far,
-                              const std::vector<Certificate>& certificates) {
+                              const std::vector<Certificate>& certificates, base::Time now) {
   const Certificate& last = *so_far.back();
   const bool alone = std::all_of(certificates.begin(), certificates.end(), [&](const Certificate& one) {
     return std::any_of(so_far.begin(), so_far.end(),
@@ -108,17 +115,17 @@ Result<Certificate> issuer_of(const std::vector<const Certificate*>& so_far,
   if (alone) {
     if (auto issuer = vendor_issuer(last)) return issuer;
   }
-  return only_named(certificates, last.issuer_common_name());
+  return only_named(certificates, last.issuer_common_name(), now);
 }
 
 }  // namespace
 
-Result<Chain> select_chain(const std::vector<Certificate>& certificates, SigningKey kind) {
-  auto leaf = only_named(certificates, leaf_common_name(kind));
+Result<Chain> select_chain(const std::vector<Certificate>& certificates, SigningKey kind, base::Time now) {
+  auto leaf = only_named(certificates, leaf_common_name(kind), now);
   if (!leaf) return base::pass_on(leaf);
-  auto intermediate = issuer_of({&*leaf}, certificates);
+  auto intermediate = issuer_of({&*leaf}, certificates, now);
   if (!intermediate) return base::pass_on(intermediate);
-  auto root = issuer_of({&*leaf, &*intermediate}, certificates);
+  auto root = issuer_of({&*leaf, &*intermediate}, certificates, now);
   if (!root) return base::pass_on(root);
   return Chain{kind, *std::move(leaf), *std::move(intermediate), *std::move(root)};
 }

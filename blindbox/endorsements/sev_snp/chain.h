@@ -27,9 +27,9 @@ struct Chain {
 [[nodiscard]] std::string_view leaf_common_name(evidence::sev_snp::SigningKey kind);
 
 // By names alone: the leaf of this kind, its issuer, and that one's issuer. Refused where one is missing or there are
-// two candidates with different keys for a place; of a key's certificates the latest is taken.
+// two candidates with different keys for a place; of a key's certificates, the latest that is valid from now or before.
 [[nodiscard]] Result<Chain> select_chain(const std::vector<Certificate>& certificates,
-                                         evidence::sev_snp::SigningKey kind);
+                                         evidence::sev_snp::SigningKey kind, base::Time now);
 
 // The product that the root's name tells, unauthenticated.
 [[nodiscard]] std::optional<evidence::sev_snp::Product> named_product(const Chain& chain);

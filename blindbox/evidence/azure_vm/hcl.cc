@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
+
+#include "blindbox/base/json_watch.h"
 
 #include "blindbox/base/reader.h"
 
@@ -93,24 +94,15 @@ bool is_padding(ByteView rest) {
 }
 
 Result<json> parse_claims(std::string_view text) {
-  std::string problem;
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.empty() && !keys.back().insert(parsed.get<std::string>()).second) {
-      problem = "its claims have a key twice";
-    }
-    if (depth > kMaxDepth) problem = "its claims are nested too deeply";
-    return problem.empty();
-  };
+  base::JsonWatch watch(kMaxDepth);
   json claims;
   try {
-    claims = json::parse(text, watch, /*allow_exceptions=*/false);
+    claims = json::parse(text, std::ref(watch), /*allow_exceptions=*/false);
   } catch (const std::exception&) {
     return malformed("its claims are not valid JSON");
   }
-  if (!problem.empty()) return malformed(problem);
+  if (watch.too_deep()) return malformed("its claims are nested too deeply");
+  if (watch.key_twice()) return malformed("its claims have a key twice");
   if (!claims.is_object()) return malformed("its claims are not a JSON object");
   return claims;
 }

@@ -6,9 +6,9 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
+#include "blindbox/base/json_watch.h"
 #include "blindbox/intake/intake.h"
 #include "blindbox/intake/internal/recognise.h"
 #include "blindbox/intake/internal/text.h"
@@ -21,29 +21,6 @@ using nlohmann::json;
 constexpr std::size_t kLeastMember = 32;  // characters or bytes: nothing shorter holds a piece of evidence
 constexpr std::size_t kMostPcrs = 24;
 constexpr std::size_t kDigest = 32;
-
-// Follows the parser and notes what makes a document ambiguous or too deep.
-class Watcher {
- public:
-  bool operator()(int depth, json::parse_event_t event, const json& parsed) {
-    if (depth > kMostJsonDepth) too_deep_ = true;
-    if (event == json::parse_event_t::object_start) names_.emplace_back();
-    if (event == json::parse_event_t::object_end && !names_.empty()) names_.pop_back();
-    if (event == json::parse_event_t::key && !names_.empty()) {
-      if (!names_.back().insert(parsed.get_ref<const std::string&>()).second) twice_ = true;
-    }
-    return !too_deep_;
-  }
-  [[nodiscard]] std::string problem() const {
-    if (too_deep_) return "JSON nested deeper than " + std::to_string(kMostJsonDepth) + " levels";
-    return twice_ ? "a JSON object with a name that stands in it twice" : "";
-  }
-
- private:
-  std::vector<std::set<std::string>> names_;
-  bool too_deep_ = false;
-  bool twice_ = false;
-};
 
 std::optional<Bytes> byte_array(const json& value) {
   Bytes bytes;
@@ -142,10 +119,13 @@ Result<std::optional<json>> parse_json(std::string_view text) {
   if (text.size() > kJsonCap) {
     return base::fail(ErrorKind::malformed, "JSON larger than " + std::to_string(kJsonCap) + " bytes");
   }
-  Watcher watcher;
-  json parsed = json::parse(text, std::ref(watcher), false);
-  if (const std::string problem = watcher.problem(); !problem.empty()) {
-    return base::fail(ErrorKind::malformed, problem);
+  base::JsonWatch watch(kMostJsonDepth);
+  json parsed = json::parse(text, std::ref(watch), false);
+  if (watch.too_deep()) {
+    return base::fail(ErrorKind::malformed, "JSON nested deeper than " + std::to_string(kMostJsonDepth) + " levels");
+  }
+  if (watch.key_twice()) {
+    return base::fail(ErrorKind::malformed, "a JSON object with a name that stands in it twice");
   }
   if (parsed.is_discarded()) return std::nullopt;
   return parsed;

@@ -59,8 +59,9 @@ class Process:
         self.pid = self._popen.pid
 
     def errors(self):
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")
+        # Where it writes next is shared with the process itself: reading must not move that place.
+        size = os.fstat(self._errors.fileno()).st_size
+        return os.pread(self._errors.fileno(), size, 0).decode(errors="replace")
 
     def _line(self, due):
         """The next line of its output, None at the end."""

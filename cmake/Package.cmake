@@ -2,7 +2,7 @@
 # The verifier as a library of others: "cmake --install BUILD --component library", then find_package(blindbox).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
-set(folders base evidence endorsements policy verifier)
+set(folders base yaml evidence endorsements policy verifier)
 set(targets ${folders})
 list(TRANSFORM targets PREPEND blindbox_)
 foreach(folder ${folders})

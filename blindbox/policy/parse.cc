@@ -101,11 +101,11 @@ Policy safe_defaults() {
   return out;
 }
 
-Result<Policy> parse_policy(std::string_view yaml, std::string_view name) {
-  if (yaml.size() > kPolicyCap) {
+Result<Policy> parse_policy(std::string_view text, std::string_view name) {
+  if (text.size() > kPolicyCap) {
     return fail(ErrorKind::limit, std::string(name) + " is larger than " + std::to_string(kPolicyCap) + " bytes");
   }
-  auto root = internal::load(yaml, name);
+  auto root = yaml::load(text, name, ErrorKind::policy);
   if (!root) return base::pass_on(root);
   internal::Problems problems{std::string(name), {}, {}};
   Policy policy = read_policy(Node(*root, problems));

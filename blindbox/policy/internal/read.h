@@ -2,10 +2,15 @@
 // The parts of a policy, read from their places in the tree.
 #pragma once
 
-#include "blindbox/policy/internal/yaml.h"
 #include "blindbox/policy/policy.h"
+#include "blindbox/yaml/yaml.h"
 
 namespace blindbox::policy::internal {
+
+using yaml::Map;
+using yaml::Node;
+using yaml::Problems;
+using yaml::Sequence;
 
 template <std::size_t N>
 std::vector<ByteArray<N>> read_digests(const Node& node) {

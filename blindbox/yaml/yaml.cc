@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/policy/internal/yaml.h"
+#include "blindbox/yaml/yaml.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <sstream>
 
-namespace blindbox::policy::internal {
+namespace blindbox::yaml {
 namespace {
 
 using base::fail;
@@ -74,20 +74,20 @@ const Tree kNothing;
 
 }  // namespace
 
-Result<Tree> load(std::string_view yaml, std::string_view name) {
-  if (!base::is_utf8(yaml)) return fail(ErrorKind::policy, std::string(name) + ": not UTF-8");
+Result<Tree> load(std::string_view yaml, std::string_view name, ErrorKind kind) {
+  if (!base::is_utf8(yaml)) return fail(kind, std::string(name) + ": not UTF-8");
   try {
     std::istringstream stream{std::string(yaml)};
     YAML::Parser parser(stream);
     Builder builder;
     Builder second;
-    if (!parser.HandleNextDocument(builder)) return fail(ErrorKind::policy, at(name, 1, 1, "empty"));
-    if (parser.HandleNextDocument(second)) return fail(ErrorKind::policy, std::string(name) + ": a second document");
+    if (!parser.HandleNextDocument(builder)) return fail(kind, at(name, 1, 1, "empty"));
+    if (parser.HandleNextDocument(second)) return fail(kind, std::string(name) + ": a second document");
     return builder.take();
   } catch (const YAML::Exception& error) {
-    return fail(ErrorKind::policy, at(name, error.mark.line + 1, error.mark.column + 1, error.msg));
+    return fail(kind, at(name, error.mark.line + 1, error.mark.column + 1, error.msg));
   } catch (const std::exception& error) {
-    return fail(ErrorKind::policy, std::string(name) + ": " + error.what());
+    return fail(kind, std::string(name) + ": " + error.what());
   }
 }
 
@@ -174,4 +174,4 @@ std::vector<Node> Sequence::items() const {
   return out;
 }
 
-}  // namespace blindbox::policy::internal
+}  // namespace blindbox::yaml

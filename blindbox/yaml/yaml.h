@@ -16,7 +16,7 @@
 
 #include "blindbox/base/bytes.h"
 
-namespace blindbox::policy::internal {
+namespace blindbox::yaml {
 
 struct Tree {
   enum class Kind { null, scalar, sequence, map };
@@ -27,8 +27,9 @@ struct Tree {
   std::vector<Tree> children;  // of a map: key, value, key, value
 };
 
-// ErrorKind::policy: not YAML, anchors, aliases, tags, more than one document, deeper than 8.
-[[nodiscard]] Result<Tree> load(std::string_view yaml, std::string_view name);
+// An error of the given kind: not YAML, anchors, aliases, tags, more than one document, deeper than 8. The caller caps
+// the size.
+[[nodiscard]] Result<Tree> load(std::string_view yaml, std::string_view name, ErrorKind kind);
 
 struct Problems {
   std::string name;
@@ -101,4 +102,4 @@ class Sequence {
   Node node_;
 };
 
-}  // namespace blindbox::policy::internal
+}  // namespace blindbox::yaml

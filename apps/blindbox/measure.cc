@@ -15,8 +15,6 @@
 namespace blindbox::apps {
 namespace {
 
-constexpr std::size_t kBootFileCap = std::size_t{1} << 30;
-
 struct Options {
   std::vector<std::string> layers;
   std::uint64_t max_size = measure::kMaxImageSize;
@@ -59,10 +57,10 @@ class Progress {
 class Output {
  public:
   explicit Output(bool json) : json_(json) {}
-  void title(const std::string& text) {
+  void title(const std::string& text) const {
     if (!json_) fmt::print("{}\n", text);
   }
-  void value(const char* name, const std::string& text) {
+  void value(const char* name, const std::string& text) const {
     if (!json_) fmt::print("  {:<14} {}\n", name, text);
   }
   nlohmann::json& object() { return object_; }

@@ -54,6 +54,7 @@ TEST(CollateralMemo, AYesIsForOneKeyAndOneCertificate) {
 TEST(CollateralMemo, IsForManyThreads) {
   const auto certificates = chain();
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 200; ++round) {

@@ -16,7 +16,6 @@ using testing::bytes_of;
 using testing::genuine;
 using testing::joined;
 using testing::pem;
-using testing::text_of;
 
 const Bytes& report() { return genuine().report; }
 const std::vector<Bytes>& chain() { return genuine().certificates; }

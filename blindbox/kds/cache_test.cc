@@ -122,6 +122,7 @@ TEST_F(CacheTest, writers_and_readers_at_once_see_whole_files_alone) {
   const std::string body = from_service(kChain);
   std::atomic<int> lost = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int round = 0; round < 10; ++round) {

@@ -38,7 +38,7 @@ Request vcek_request(Product product, const ByteArray<64>& chip_id, std::uint64_
 }
 
 std::string target(const Request& request) {
-  const std::string folder = "/" + family(request) + "/v1/" + product_of(request) + "/";
+  std::string folder = "/" + family(request) + "/v1/" + product_of(request) + "/";
   switch (request.what) {
     case What::vcek: return folder + base::to_hex(request.hwid) + "?" + tcb_query(request);
     case What::chain: return folder + "cert_chain";
@@ -57,7 +57,7 @@ std::string describe(const Request& request) {
 }
 
 std::string cache_name(const Request& request) {
-  const std::string stem = family(request) + "-" + product_of(request) + "-";
+  std::string stem = family(request) + "-" + product_of(request) + "-";
   switch (request.what) {
     case What::vcek: {
       char tcb[17];

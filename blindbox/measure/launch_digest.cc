@@ -228,6 +228,7 @@ Result<std::uint32_t> cpu_signature(std::string_view name) {
 
 std::vector<std::string_view> cpu_names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kCpuModels));
   for (const CpuModel& cpu : kCpuModels) names.push_back(cpu.name);
   return names;
 }

@@ -23,7 +23,7 @@ class ChannelEndorsements : public ChannelTest {
         manifest());
   }
   // Adds these certificates, after a turn of the loop.
-  attested_tls::CompleteEvidence adding(std::vector<Bytes> certificates) {
+  attested_tls::CompleteEvidence adding(const std::vector<Bytes>& certificates) {
     return [this, certificates](evidence::Evidence evidence) { return add(std::move(evidence), certificates); };
   }
   Task<Result<evidence::Evidence>> add(evidence::Evidence evidence, std::vector<Bytes> certificates) {

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <filesystem>
+#include <functional>
 
 #include "blindbox/attested_tls/testing.h"
 #include "channel_fixture.h"
@@ -22,7 +23,7 @@ using ::testing::StartsWith;
 class Channel : public ChannelTest {
  protected:
   // Answers challenges with the responder's bundle, changed.
-  FarEnd::Reply with_bundle(const std::function<Bytes(Bytes)>& change = [](Bytes bundle) { return bundle; }) {
+  FarEnd::Reply with_bundle(const std::function<Bytes(Bytes)>& change = std::identity{}) {
     return [this, change](net::TlsStream& stream, Bytes challenge) -> Task<void> {
       auto bundle = co_await responder().answer(stream.native_handle(), challenge);
       if (!bundle) {

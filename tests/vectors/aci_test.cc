@@ -22,7 +22,6 @@ namespace {
 
 using evidence::sev_snp::Product;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using verifier::Verdict;
 
 struct Case {

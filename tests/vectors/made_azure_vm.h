@@ -50,7 +50,7 @@ struct MadeAzureVm {
 
   [[nodiscard]] Bytes hcl_report(const Bytes& report) const;
   [[nodiscard]] Bytes quote() const;  // TPMS_ATTEST
-  [[nodiscard]] Bytes signature(const Bytes& quote) const;
+  [[nodiscard]] Bytes signature(const Bytes& message) const;
   [[nodiscard]] evidence::Evidence evidence(const emulator::SecurityProcessor& processor) const;
 };
 

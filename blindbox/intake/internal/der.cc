@@ -124,7 +124,7 @@ Result<bool> read_der(ByteView bytes, const Reading& reading) {
   for (const ByteView element : *elements) {
     const Kind kind = kind_of(element);
     if (kind == Kind::unknown) {
-      const auto path = read_path(element, reading);
+      auto path = read_path(element, reading);
       if (!path) return path;
       if (!*path && any) return broken(reading, "something among the DER is no certificate and no revocation list");
       if (!*path) return false;

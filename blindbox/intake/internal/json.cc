@@ -72,7 +72,9 @@ constexpr std::array<std::string_view, 6> kNamed = {"uvm_endorsements", "uvmEndo
 Result<void> check_named(const json& object, const Reading& reading) {
   for (const std::string_view name : kNamed) {
     const auto member = object.find(name);
-    if (member == object.end() || member->is_null() || member->empty() || *member == "") continue;
+    if (member == object.end() || member->is_null() || member->empty() ||
+        (member->is_string() && member->get_ref<const std::string&>().empty()))
+      continue;
     auto known = walk(*member, reading);
     if (!known) return base::pass_on(known);
     if (!*known) return broken(reading, "the member " + std::string(name) + " holds nothing that is known here");

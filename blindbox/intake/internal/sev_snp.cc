@@ -21,7 +21,7 @@ constexpr std::size_t kResponseHeader = 32;  // AMD 56860, Table 26: STATUS, REP
 Result<bool> take_report(ByteView bytes, const Reading& reading) {
   const ByteView rest = bytes.subspan(kReportSize);
   if (!base::all_zero(rest)) {
-    const auto known = recognise(rest, reading.inside());
+    auto known = recognise(rest, reading.inside());
     if (!known || !*known) return known;
   }
   if (const auto taken = reading.collector.take(Part::report, bytes.first(kReportSize)); !taken) {
@@ -63,7 +63,7 @@ Result<bool> read_certificate_table(ByteView bytes, const Reading& reading) {
     }
   }
   for (const Bytes& crl : table->crls) {
-    const auto known = recognise(crl, reading.inside());
+    auto known = recognise(crl, reading.inside());
     if (!known) return known;
     if (!*known) return broken(reading, "the certificate table's revocation list is none");
   }

@@ -12,7 +12,6 @@ using endorsements::uvm::UnverifiedEndorsement;
 using internal::answer;
 using internal::Answer;
 using internal::AppraiseContext;
-using policy::UvmPolicy;
 using policy::UvmSigner;
 
 constexpr std::string_view kScheme = "Confidential_ACI_SCHEME.md, reference-info-base64";

@@ -96,6 +96,7 @@ json to_json(const Specification& from) {
   return {{"application",
            {{"command", application.command},
             {"environment", application.environment},
+            {"stop_signal", application.stop_signal},
             {"user", application.user},
             {"working_directory", application.working_directory}}},
           {"egress", std::move(egress)},
@@ -145,6 +146,7 @@ Specification from_json(Reader& reader) {
   read_object(reader, "application", [&out](Reader& inner) {
     inner.texts("command", out.application.command);
     inner.texts("environment", out.application.environment);
+    inner.text("stop_signal", out.application.stop_signal);
     inner.text("user", out.application.user);
     inner.text("working_directory", out.application.working_directory);
   });

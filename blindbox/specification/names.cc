@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 
 #include <charconv>
+#include <csignal>
 #include <set>
 
 #include "blindbox/specification/internal/names.h"
@@ -9,6 +10,10 @@
 namespace blindbox::specification {
 
 std::string_view tier_name(Tier tier) { return internal::name_of(internal::kTiers, tier); }
+
+std::optional<int> stop_signal_number(std::string_view name) {
+  return internal::find_name(internal::kStopSignals, name);
+}
 
 namespace internal {
 namespace {
@@ -138,6 +143,9 @@ std::string problem_of_application(const Application& application) {
   if (application.command.empty()) return "the application has no command: the image has neither entrypoint nor cmd";
   if (!is_normal_path(application.working_directory)) {
     return "the working directory \"" + application.working_directory + "\" is no absolute, normal path";
+  }
+  if (!stop_signal_number(application.stop_signal)) {
+    return "the stop signal \"" + application.stop_signal + "\" is none of those that ask a process to end";
   }
   const auto has_zero = [](const std::string& text) { return text.find('\0') != std::string::npos; };
   if (std::any_of(application.command.begin(), application.command.end(), has_zero) ||

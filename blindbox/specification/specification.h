@@ -77,6 +77,7 @@ struct Application {
   std::string user;                  // "", "user", "uid", "user:group", "uid:gid"
   std::string working_directory = "/";
   std::vector<std::string> environment;  // "NAME=value"
+  std::string stop_signal = "SIGTERM";   // what the application hears when the container is stopped
   bool operator==(const Application&) const = default;
 };
 
@@ -97,6 +98,9 @@ struct Specification {
 };
 
 [[nodiscard]] std::string_view tier_name(Tier tier);  // "filtered", "namespaces", "confined"
+
+// "SIGTERM" and the like; nullopt for what asks no process to end.
+[[nodiscard]] std::optional<int> stop_signal_number(std::string_view name);
 
 // blindbox.yml, without the application, which is the image's. ErrorKind::malformed with "name:line:column: what";
 // over kSpecificationCap: limit.

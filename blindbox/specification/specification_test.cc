@@ -142,12 +142,13 @@ TEST(Json, round_trip) {
 }
 
 TEST(Json, the_bytes_are_these) {
-  EXPECT_EQ(encode(measured()),
-            R"({"application":{"command":["/bin/server","--port","80"],"environment":["PATH=/bin","LANG=C.UTF-8"],)"
-            R"("user":"","working_directory":"/"},"egress":[],"environment_passed":[],"health":null,)"
-            R"("limits":{"file_size":1073741824,"memory":0,"open_files":1024,"processes":512},)"
-            R"("minimum_tier":"namespaces","output":"none","platform":"azure-aci","port":80,"restart":"on-failure",)"
-            R"("schema":"blindbox/specification/v1","tls_port":8443,"writable":[]})");
+  EXPECT_EQ(
+      encode(measured()),
+      R"({"application":{"command":["/bin/server","--port","80"],"environment":["PATH=/bin","LANG=C.UTF-8"],)"
+      R"("stop_signal":"SIGTERM","user":"","working_directory":"/"},"egress":[],"environment_passed":[],"health":null,)"
+      R"("limits":{"file_size":1073741824,"memory":0,"open_files":1024,"processes":512},)"
+      R"("minimum_tier":"namespaces","output":"none","platform":"azure-aci","port":80,"restart":"on-failure",)"
+      R"("schema":"blindbox/specification/v1","tls_port":8443,"writable":[]})");
 }
 
 TEST(Json, only_what_encode_writes_is_read) {
@@ -162,7 +163,8 @@ TEST(Json, only_what_encode_writes_is_read) {
         changed("\"port\":80", "\"port\":0"), changed("\"port\":80", "\"port\":65616"), changed("\"user\":\"\",", ""),
         changed("{\"application\"", "{ \"application\""), changed("\"output\":\"none\"", "\"output\":\"some\""),
         changed("v1", "v2"), changed("[\"/bin/server\",\"--port\",\"80\"]", "[]"), changed("LANG=C.UTF-8", "LANG"),
-        changed("LANG=C.UTF-8", "PATH=/evil"), std::string("null"), std::string("{}"), std::string("[")}) {
+        changed("LANG=C.UTF-8", "PATH=/evil"), changed("SIGTERM", "SIGKILL"), std::string("null"), std::string("{}"),
+        std::string("[")}) {
     const auto read = decode(bad);
     ASSERT_FALSE(read) << bad;
     EXPECT_EQ(read.error().kind, ErrorKind::malformed) << bad;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <utility>
 
 #include "blindbox/specification/specification.h"
@@ -19,6 +20,14 @@ inline constexpr Names<Tier, 3> kTiers{
     {{"filtered", Tier::filtered}, {"namespaces", Tier::namespaces}, {"confined", Tier::confined}}};
 inline constexpr Names<Restart, 3> kRestarts{
     {{"never", Restart::never}, {"on-failure", Restart::on_failure}, {"always", Restart::always}}};
+inline constexpr Names<int, 8> kStopSignals{{{"SIGTERM", SIGTERM},
+                                             {"SIGINT", SIGINT},
+                                             {"SIGQUIT", SIGQUIT},
+                                             {"SIGHUP", SIGHUP},
+                                             {"SIGUSR1", SIGUSR1},
+                                             {"SIGUSR2", SIGUSR2},
+                                             {"SIGWINCH", SIGWINCH},
+                                             {"SIGCONT", SIGCONT}}};
 inline constexpr Names<Output, 3> kOutputs{
     {{"none", Output::none}, {"stderr", Output::standard_error}, {"all", Output::all}}};
 

@@ -98,7 +98,7 @@ Result<void> write(Bytes& report, std::size_t base_at, const Field& field, const
 template <typename Fields>
 Result<void> write_all(Bytes& report, std::size_t base_at, const Fields& fields, const json& object) {
   for (const Field& field : fields) {
-    if (const auto written = write(report, base_at, field, object); !written) return written;
+    if (auto written = write(report, base_at, field, object); !written) return written;
   }
   return {};
 }
@@ -109,11 +109,11 @@ Result<void> write_tcbs(Bytes& report, const json& object) {
     const auto tcb = object.find(field.name);
     if (tcb == object.end()) return wrong(field, "is missing");
     if (!tcb->is_object()) {
-      if (const auto written = write(report, 0, field, object); !written) return written;
+      if (auto written = write(report, 0, field, object); !written) return written;
       continue;
     }
     const bool turin = tcb->contains("fmc") && !(*tcb)["fmc"].is_null();
-    const auto written = turin ? write_all(report, field.at, kTurinTcb, *tcb) : write_all(report, field.at, kTcb, *tcb);
+    auto written = turin ? write_all(report, field.at, kTurinTcb, *tcb) : write_all(report, field.at, kTcb, *tcb);
     if (!written) return written;
   }
   return {};
@@ -124,7 +124,7 @@ Result<void> write_versions(Bytes& report, const json& object) {
     const auto version = object.find(field.name);
     if (version == object.end()) continue;
     if (!version->is_object()) return wrong(field, "is no version");
-    if (const auto written = write_all(report, field.at, kVersion, *version); !written) return written;
+    if (auto written = write_all(report, field.at, kVersion, *version); !written) return written;
   }
   return {};
 }

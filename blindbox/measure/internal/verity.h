@@ -40,7 +40,7 @@ class VerityTree {
     ByteArray<kBlock> hashes{};
     std::size_t used = 0;
   };
-  void push(std::size_t level, const base::Sha256& hash);
+  void push(std::size_t level, const base::Sha256& digest);
   base::Sha256 hash(ByteView block);
 
   Sha256Stream sha_;

@@ -14,6 +14,6 @@ struct ReferenceInfo {
 // "x-ms-sevsnpvm-launchmeasurement" in hexadecimal, "x-ms-sevsnpvm-guestsvn" as decimal digits in a text,
 // "x-ms-sevsnpvm-guestsvn-int" as a number; other members are left alone. Malformed: over 64 KiB, no JSON object, a
 // member twice, no SVN, two that differ, no measurement of 48 bytes.
-[[nodiscard]] Result<ReferenceInfo> read_reference_info(ByteView json);
+[[nodiscard]] Result<ReferenceInfo> read_reference_info(ByteView bytes);
 
 }  // namespace blindbox::endorsements::uvm::internal

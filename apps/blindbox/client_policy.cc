@@ -56,6 +56,7 @@ Result<policy::Policy> client_policy(const evidence::Evidence& evidence, const e
   policy.manifest.model_sha256 = {{manifest.model.sha256}};
   policy.manifest.software_versions = {{manifest.software.version}};
   policy.manifest.isolation_postures = {{manifest.isolation.posture}};
+  policy.manifest.isolation_policies = {{manifest.isolation.policy_sha256}};
   if (emulated) {
     auto root = root_fingerprint(evidence.certificates);
     if (!root) return base::pass_on(root);

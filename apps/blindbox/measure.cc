@@ -2,7 +2,6 @@
 // The values that hardware will report, from files on this desk.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "blindbox/base/file.h"
@@ -11,6 +10,7 @@
 #include "blindbox/measure/layer.h"
 #include "blindbox/measure/uki.h"
 #include "command.h"
+#include "progress.h"
 
 namespace blindbox::apps {
 namespace {
@@ -28,29 +28,6 @@ struct Options {
   std::string hypervisor = "qemu";
   std::optional<std::string> uki, initdata;
   bool json = false;
-};
-
-// A line on standard error that is drawn over, for what takes more than two seconds before a person.
-class Progress {
- public:
-  void operator()(std::uint64_t done, std::uint64_t total) {
-    const auto now = Clock::now();
-    if (!is_terminal(stderr) || now - begin_ < kPatience || (now - drawn_ < kStep && done < total)) return;
-    constexpr std::uint64_t kWidth = 30;
-    const std::uint64_t filled = total == 0 ? kWidth : kWidth * done / total;
-    fmt::print(stderr, "\r[{:=<{}}{: <{}}] {} of {} MiB", "", filled, "", kWidth - filled, done >> 20, total >> 20);
-    drawn_ = now;
-  }
-  ~Progress() {
-    if (drawn_ != Clock::time_point()) fmt::print(stderr, "\r\x1b[K");
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds kPatience{2};
-  static constexpr std::chrono::milliseconds kStep{100};
-  Clock::time_point begin_ = Clock::now();
-  Clock::time_point drawn_;
 };
 
 // What is printed: a block of lines for people, or one JSON object with everything.

@@ -54,6 +54,8 @@ Result<void> pin_manifest(Policy& policy, const Bytes& manifest) {
   if (!service) return base::pass_on(service);
   add(policy.manifest.model_sha256, service->model.sha256);
   add(policy.manifest.software_versions, service->software.version);
+  add(policy.manifest.isolation_postures, service->isolation.posture);
+  add(policy.manifest.isolation_policies, service->isolation.policy_sha256);
   return {};
 }
 

@@ -63,6 +63,7 @@ ManifestPolicy read_manifest(const Node& node) {
   internal::read_optional(map, "model_sha256", out.model_sha256);
   if (const auto list = map.find("software_versions")) out.software_versions = internal::read_texts(*list);
   if (const auto list = map.find("isolation_postures")) out.isolation_postures = internal::read_texts(*list);
+  internal::read_optional(map, "isolation_policies", out.isolation_policies);
   map.finish();
   return out;
 }

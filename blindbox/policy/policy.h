@@ -115,6 +115,7 @@ struct ManifestPolicy {
   std::optional<std::vector<base::Sha256>> model_sha256;
   std::optional<std::vector<std::string>> software_versions;
   std::optional<std::vector<std::string>> isolation_postures;
+  std::optional<std::vector<base::Sha256>> isolation_policies;  // of the specification in a wrapped image
   bool operator==(const ManifestPolicy&) const = default;
 };
 

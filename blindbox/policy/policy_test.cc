@@ -66,6 +66,7 @@ Policy full() {
   policy.manifest.model_sha256 = {{base::Sha256{std::byte{5}}}};
   policy.manifest.software_versions = {{"0.1.0", "quote \" backslash \\ tab \t é"}};
   policy.manifest.isolation_postures = {{"none"}};
+  policy.manifest.isolation_policies = {{base::Sha256{std::byte{7}}}};
   policy.unsafe.trust_emulator = TrustEmulator{base::Sha256{std::byte{6}}};
   return policy;
 }

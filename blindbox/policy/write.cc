@@ -151,7 +151,9 @@ std::string manifest(const ManifestPolicy& policy) {
   const std::string keys =
       optional_list("SHA-256 of the weights' file.", "model_sha256", policy.model_sha256) +
       optional_list("Versions of the server.", "software_versions", policy.software_versions) +
-      optional_list("How the engine is confined.", "isolation_postures", policy.isolation_postures);
+      optional_list("How the application is confined.", "isolation_postures", policy.isolation_postures) +
+      optional_list("SHA-256 of the specification in a wrapped image (blindbox inspect).", "isolation_policies",
+                    policy.isolation_policies);
   return keys.empty() ? "" : "\n# What the server must say that it runs.\nmanifest:\n" + keys;
 }
 

@@ -101,7 +101,8 @@ World good_world(Product product = Product::milan, std::uint32_t version = 3) {
   if (version >= 5) sev_snp.mitigations = {.launch = 0x3, .current = 0x21};
   world.policy.manifest = {.model_sha256 = {{world.manifest.model.sha256}},
                            .software_versions = {{"0.1.0"}},
-                           .isolation_postures = {{"unprivileged"}}};
+                           .isolation_postures = {{"unprivileged"}},
+                           .isolation_policies = {{world.manifest.isolation.policy_sha256}}};
   world.policy.unsafe.trust_emulator = policy::TrustEmulator{fingerprint_of(processor().fingerprint())};
   return world;
 }
@@ -352,6 +353,7 @@ const Row kRows[] = {
     {"manifest.model_sha256", [](World& w) { w.manifest.model.sha256[31] = std::byte{1}; }},
     {"manifest.software", [](World& w) { w.manifest.software.version = "0.1.1"; }},
     {"manifest.isolation", [](World& w) { w.manifest.isolation.posture = "none"; }},
+    {"manifest.isolation_policy", [](World& w) { w.manifest.isolation.policy_sha256[31] = std::byte{1}; }},
 };
 
 class SpoiltWorld : public testing::TestWithParam<Row> {};
@@ -407,7 +409,8 @@ TEST(Emulated, WithoutAManifestWhatThePolicyAsksOfItFails) {
   World world = good_world();
   world.manifest_given = false;
   EXPECT_THAT(failed(judge(world)),
-              testing::ElementsAre("manifest.model_sha256", "manifest.software", "manifest.isolation"));
+              testing::ElementsAre("manifest.model_sha256", "manifest.software", "manifest.isolation",
+                                   "manifest.isolation_policy"));
   world.policy.manifest = {};
   EXPECT_TRUE(judge(world).accepted());
 }

@@ -363,7 +363,10 @@ TEST(Manifest, ValuesAreAmongThePolicys) {
        },
        [](auto& m) { m.software.version = "1.0.1"; }},
       {&kManifestIsolation, [](auto& p) { p.isolation_postures.emplace(); },
-       [](auto& p) { p.isolation_postures = {{"vm"}}; }, [](auto& m) { m.isolation.posture = "none"; }}};
+       [](auto& p) { p.isolation_postures = {{"vm"}}; }, [](auto& m) { m.isolation.posture = "none"; }},
+      {&kManifestIsolationPolicy, [](auto& p) { p.isolation_policies.emplace(); },
+       [](auto& p) { p.isolation_policies = {{base::Sha256{}}}; },
+       [](auto& m) { m.isolation.policy_sha256[0] = std::byte{1}; }}};
   for (const Value& value : values) {
     Setting s;
     EXPECT_EQ(outcome(*value.check, s), Outcome::not_requested);

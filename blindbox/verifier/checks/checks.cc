@@ -84,6 +84,7 @@ constexpr std::array kAppraise = {
     &kManifestModel,
     &kManifestSoftware,
     &kManifestIsolation,
+    &kManifestIsolationPolicy,
 };
 
 }  // namespace

@@ -58,6 +58,12 @@ Answer judge_isolation(const AppraiseContext& context) {
                 [](const ServiceManifest& manifest) -> const std::string& { return manifest.isolation.posture; });
 }
 
+Answer judge_isolation_policy(const AppraiseContext& context) {
+  return one_of(
+      context, context.policy.manifest.isolation_policies,
+      [](const ServiceManifest& manifest) -> const base::Sha256& { return manifest.isolation.policy_sha256; });
+}
+
 }  // namespace
 
 constinit const AppraiseCheck kManifestFormat{"manifest.format",
@@ -86,5 +92,12 @@ constinit const AppraiseCheck kManifestIsolation{
     "",
     &judge_isolation,
     "Refuses an engine that is less confined than promised, where the policy lists postures."};
+constinit const AppraiseCheck kManifestIsolationPolicy{
+    "manifest.isolation_policy",
+    kClause,
+    "the isolation policy is not in the policy",
+    "\"blindbox inspect\" shows the specification of a wrapped image and its digest",
+    &judge_isolation_policy,
+    "Refuses an application that may reach, write or print more than promised, where the policy lists specifications."};
 
 }  // namespace blindbox::verifier::checks

@@ -91,6 +91,7 @@ extern const AppraiseCheck kManifestFormat;
 extern const AppraiseCheck kManifestModel;
 extern const AppraiseCheck kManifestSoftware;
 extern const AppraiseCheck kManifestIsolation;
+extern const AppraiseCheck kManifestIsolationPolicy;
 
 [[nodiscard]] std::span<const ParseCheck* const> parse_checks();
 [[nodiscard]] std::span<const AuthenticateCheck* const> authenticate_checks();

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "demo_hole.h"
 #include "demo_relay.h"
+#include "temporary_folder.h"
 
 namespace blindbox::apps {
 namespace {
@@ -26,38 +27,16 @@ struct Options {
   std::string model;
 };
 
-class Folder {
- public:
-  [[nodiscard]] static Result<std::unique_ptr<Folder>> make() {
-    std::string path = (fs::temp_directory_path() / "blindbox-demo-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr) return base::fail(ErrorKind::io, "cannot make a folder " + path);
-    auto folder = std::make_unique<Folder>();
-    folder->path_ = path;
-    return folder;
-  }
-  Folder() = default;
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 void title(const std::string& text) { fmt::print("\n{}\n{}\n", text, std::string(text.size(), '=')); }
 
-void tell_log(const Folder& folder) {
+void tell_log(const TemporaryFolder& folder) {
   auto log = base::read_file(folder / "log", std::size_t{1} << 20);
   if (log && !log->empty()) fmt::print(stderr, "what the processes said:\n{}\n", base::as_text(*log));
 }
 
 class Demo {
  public:
-  Demo(const Folder& folder, std::string model, DemoHole hole)
+  Demo(const TemporaryFolder& folder, std::string model, DemoHole hole)
       : folder_(folder), model_(std::move(model)), hole_(std::move(hole)) {}
 
   Result<void> run() {
@@ -227,7 +206,7 @@ class Demo {
     return expect_no_bytes((*relay)->challenges(), (*relay)->application_bytes());
   }
 
-  const Folder& folder_;
+  const TemporaryFolder& folder_;
   std::string model_;
   DemoHole hole_;
   std::vector<Child> guests_;
@@ -250,7 +229,7 @@ int demo(const Options& options) {
   if (!hole)
     return report(
         {ErrorKind::io, "this machine has no Python library to complete a hole in", "", "apt-get install python3"});
-  auto folder = Folder::make();
+  auto folder = TemporaryFolder::make("blindbox-demo");
   if (!folder) return report(folder.error());
   Demo demonstration(**folder, *model, std::move(*hole));
   if (auto done = demonstration.run(); !done) {

@@ -44,7 +44,10 @@ void pin_software(Policy& policy, const evidence::sev_snp::UnverifiedReport& rep
   if (policy.sev_snp.host_data || !base::all_zero(report.host_data)) add(policy.sev_snp.host_data, report.host_data);
   if (!evidence.azure_vm || !policy.azure.vm) return;
   for (auto& [index, value] : policy.azure.vm->pcrs) {
-    if (index < evidence.azure_vm->pcrs.size()) value = evidence.azure_vm->pcrs[index];
+    const auto held = evidence.azure_vm->pcrs.find({evidence::azure_vm::kTpmAlgSha256, index});
+    if (held != evidence.azure_vm->pcrs.end() && held->second.size() == value.size()) {
+      std::ranges::copy(held->second, value.begin());
+    }
   }
 }
 

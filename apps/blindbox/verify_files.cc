@@ -27,12 +27,12 @@ Result<void> expect_report_data(verifier::Subject& subject, const std::optional<
   return {};
 }
 
-void note_ignored(VerifyOutcome& outcome) {
+void note_left_aside(VerifyOutcome& outcome) {
   std::string names;
   for (const intake::Source& source : outcome.sources) {
     if (source.ignored) names += (names.empty() ? "" : ", ") + source.name;
   }
-  if (!names.empty()) outcome.notes.push_back("not evidence, and not looked at: " + names);
+  if (!names.empty()) outcome.notes.push_back("left aside, and no part of the verdict: " + names);
 }
 
 }  // namespace
@@ -52,6 +52,11 @@ Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Pol
   }
   outcome.sources = std::move(intake->sources);
   verifier::Subject subject{.evidence = intake->evidence};
+  if (!intake->manifest.empty()) {
+    subject.manifest = intake->manifest;
+    outcome.notes.emplace_back(
+        "the service manifest was saved with a bundle whose channel is gone: nothing vouches for what it says");
+  }
   if (const auto expected = expect_report_data(subject, files.report_data); !expected) {
     return tl::unexpected<Error>(expected.error());
   }
@@ -59,7 +64,7 @@ Result<VerifyOutcome> verify_files(const FilesToVerify& files, const policy::Pol
     outcome.notes.emplace_back(
         "freshness was not asked about: old evidence passes as new evidence does (--report-data asks)");
   }
-  note_ignored(outcome);
+  note_left_aside(outcome);
   outcome.verdict = verifier::verify(subject, policy, files.at);
   // Nobody is asked for the endorsements of what cannot be read.
   if (outcome.verdict->reached() != verifier::Stage::parse) {

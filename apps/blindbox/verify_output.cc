@@ -55,10 +55,14 @@ void print_json(const VerifyOutcome& outcome) {
 
 void print_sources(const std::vector<intake::Source>& sources) {
   std::size_t width = 0;
-  for (const intake::Source& source : sources) width = std::max(width, source.name.size());
   for (const intake::Source& source : sources) {
-    fmt::print("{:<{}}  {}{}\n", printable(source.name), width, source.ignored ? "ignored: " : "",
-               printable(source.form));
+    if (!source.ignored) width = std::max(width, source.name.size());
+  }
+  for (const intake::Source& source : sources) {
+    if (!source.ignored) fmt::print("{:<{}}  {}\n", printable(source.name), width, printable(source.form));
+  }
+  for (const intake::Source& source : sources) {
+    if (source.ignored) fmt::print("left aside: {}: {}\n", printable(source.name), printable(source.form));
   }
   if (!sources.empty()) fmt::print("\n");
 }

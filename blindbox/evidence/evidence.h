@@ -5,16 +5,16 @@
 #include <optional>
 #include <vector>
 
-#include "blindbox/base/bytes.h"
+#include "blindbox/evidence/azure_vm/pcrs.h"
 
 namespace blindbox::evidence {
 
 // An Azure confidential VM: the paravisor holds the device, and speaks through an HCL report and a virtual TPM.
 struct AzureVm {
-  Bytes hcl_report;                 // NV index 0x01400001, as read; the report is the one inside
-  Bytes quote;                      // TPMS_ATTEST, or empty
-  Bytes quote_signature;            // TPMT_SIGNATURE or the bare RSASSA signature, or empty
-  std::vector<ByteArray<32>> pcrs;  // the SHA-256 bank from PCR 0 on, or empty
+  Bytes hcl_report;          // NV index 0x01400001, as read; the report is the one inside
+  Bytes quote;               // TPMS_ATTEST, or empty
+  Bytes quote_signature;     // TPMT_SIGNATURE or the bare RSA signature, or empty
+  azure_vm::PcrValues pcrs;  // of whichever banks and registers; possibly none
 };
 
 struct Evidence {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cstdio>
 
 #include "blindbox/evidence/bundle.h"
 #include "tests/intake/testing.h"
@@ -56,6 +58,77 @@ TEST(Reports, AreRecognisedInEveryEncoding) {
   }
 }
 
+Bytes utf16(const std::string& text, bool little) {
+  Bytes out = little ? Bytes{std::byte{0xFF}, std::byte{0xFE}} : Bytes{std::byte{0xFE}, std::byte{0xFF}};
+  for (const char c : text) {
+    const auto low = static_cast<std::byte>(c);
+    out.insert(out.end(), {little ? low : std::byte{}, little ? std::byte{} : low});
+  }
+  return out;
+}
+
+TEST(Reports, AreRecognisedInUtf16) {
+  for (const bool little : {true, false}) {
+    EXPECT_EQ(read_report(utf16(base::to_hex(report()) + "\r\n", little)), report());
+    EXPECT_EQ(read_report(utf16("{\"report\":\"" + base::to_base64(report()) + "\"}", little)), report());
+  }
+}
+
+// One line of a dump: 16 bytes in groups.
+std::string dump_line(ByteView bytes, std::size_t group, const std::string& between, bool swapped) {
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += group) {
+    Bytes word = base::to_bytes(bytes.subspan(at, group));
+    if (swapped) std::ranges::reverse(word);
+    out += (out.empty() ? "" : between) + base::to_hex(word);
+  }
+  return out;
+}
+
+struct DumpStyle {
+  const char* offset;  // printf
+  const char* after;
+  std::size_t group;
+  bool swapped;
+  const char* behind;
+  bool last_offset;
+};
+
+std::string dump_of(const Bytes& bytes, const DumpStyle& style) {
+  std::string out;
+  Bytes last;
+  const auto offset = [&](std::size_t at) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), style.offset, at);
+    return std::string(text.data());
+  };
+  for (std::size_t at = 0; at < bytes.size(); at += 16) {
+    const ByteView line = ByteView(bytes).subspan(at, std::min<std::size_t>(16, bytes.size() - at));
+    const bool again = std::ranges::equal(line, last);
+    last = base::to_bytes(line);
+    if (again && style.last_offset) {
+      if (!out.ends_with("*\n")) out += "*\n";
+      continue;
+    }
+    out += offset(at) + style.after + dump_line(line, style.group, " ", style.swapped) + style.behind + "\n";
+  }
+  return style.last_offset ? out + offset(bytes.size()) + "\n" : out;
+}
+
+TEST(Reports, AreRecognisedInDumps) {
+  for (const DumpStyle& style : {DumpStyle{"%08zx", ": ", 2, false, "  .... 00 ff ....", false},    // xxd
+                                 DumpStyle{"%08zx", ": ", 1, false, "  ................", false},   // xxd -g1
+                                 DumpStyle{"%08zx", "  ", 1, false, "  |................|", true},  // hexdump -C
+                                 DumpStyle{"%07zx", " ", 2, true, "", true},                        // hexdump
+                                 DumpStyle{"%07zo", " ", 1, false, "", true},                       // od -t x1
+                                 DumpStyle{"%06zx", " ", 1, false, "", true}}) {                    // od -A x -t x1
+    EXPECT_EQ(read_report(bytes_of(dump_of(report(), style))), report()) << dump_of(report(), style).substr(0, 200);
+  }
+  std::string torn = dump_of(report(), {"%08zx", ": ", 2, false, "  x", false});
+  torn.erase(torn.find("00000010"), torn.find("00000020") - torn.find("00000010"));
+  EXPECT_FALSE(read_blobs({{"it", bytes_of(torn)}})) << "a line is missing";
+}
+
 TEST(Reports, AreRecognisedInTheDriversBuffers) {
   Bytes header(32);
   header[4] = std::byte{0xA0};
@@ -100,6 +173,9 @@ TEST(Certificates, AreRecognisedInEveryForm) {
   expect_chain(bytes_of(pem(chain()[0], "CERTIFICATE", "\\n") + pem(chain()[1], "CERTIFICATE", "\\n") +
                         pem(chain()[2], "CERTIFICATE", "\\n")),
                "escaped line ends");
+  std::string with_headers = all;
+  with_headers.insert(with_headers.find('\n') + 1, "Subject: CN=SEV-VCEK\nX-From: kds\n\n");
+  expect_chain(bytes_of(with_headers), "a block with headers");
   expect_chain(bytes_of(all + pem(Bytes(70, std::byte{7}), "PUBLIC KEY")), "a key beside them");
   expect_chain(bytes_of(base::to_base64(base::view(all))), "base64 of PEM");
   expect_chain(emulator::certificate_table(chain(), evidence::sev_snp::SigningKey::vcek), "the host's table");
@@ -126,6 +202,16 @@ TEST(Json, OfHostsAndServicesIsRecognisedByWhatItHolds) {
                            R"(","tcbm":"04000000000018DB","certificateChain":")" +
                            escaped(pem(chain()[1]) + pem(chain()[2])) + R"(","cacheControl":"86400"})";
   expect_chain(bytes_of(thim), "THIM");
+  const auto quoted = [&escaped](std::string text) {
+    for (std::size_t at = 0; at < text.size(); at += text[at] == '\\' || text[at] == '"' ? 2 : 1) {
+      if (text[at] == '\\' || text[at] == '"') text.insert(at, 1, '\\');
+    }
+    return '"' + escaped(text) + '"';
+  };
+  expect_chain(bytes_of(quoted(thim)), "a JSON text that holds JSON");
+  expect_chain(bytes_of(quoted(quoted(thim))), "twice");
+  expect_chain(bytes_of("{\"THIM\": " + quoted(thim) + "}"), "a member that holds JSON");
+  expect_chain(bytes_of("{\"level\": \"info } \\\" {\"}\n" + thim + "\n[1, 2]\n"), "several documents");
   expect_chain(bytes_of(base::to_base64(base::view(thim)) + "\n"), "host-amd-cert-base64");
   const std::string base64 = base::to_base64(report());
   const std::string endorsements = base::to_base64(base::view(pem(chain()[0]) + pem(chain()[1]) + pem(chain()[2])));
@@ -225,8 +311,8 @@ TEST(AzureVm, PartsAreRecognised) {
     EXPECT_EQ(intake->evidence.azure_vm->hcl_report, hcl);
     EXPECT_EQ(intake->evidence.azure_vm->quote, quote);
     EXPECT_EQ(intake->evidence.azure_vm->quote_signature, signature);
-    ASSERT_EQ(intake->evidence.azure_vm->pcrs.size(), 24U);
-    EXPECT_EQ(intake->evidence.azure_vm->pcrs[23][31], std::byte{6});
+    ASSERT_EQ(intake->evidence.azure_vm->pcrs.size(), 24U) << blobs[0].name;
+    EXPECT_EQ(intake->evidence.azure_vm->pcrs.at({evidence::azure_vm::kTpmAlgSha256, 23}), Bytes(32, std::byte{6}));
   }
 }
 
@@ -246,6 +332,7 @@ TEST(Bundles, AreRecognised) {
   EXPECT_EQ(intake.evidence.report, report());
   EXPECT_EQ(intake.evidence.certificates, chain());
   EXPECT_EQ(intake.evidence.crls, genuine().crls);
+  EXPECT_EQ(intake.manifest, bytes_of("{}"));
 }
 
 }  // namespace

@@ -36,30 +36,58 @@ TEST(Hostile, WhatIsNoEvidenceIsNamedAndTheFormsAreListed) {
   }
 }
 
-TEST(Hostile, WhatBeginsLikeAFormAndBreaksIsAnErrorInAFolderToo) {
-  const std::string good = pem(genuine().certificates[0]);
+TEST(Hostile, DamagedEvidenceIsAnErrorInAFolderToo) {
   Bytes table(48);
   const Bytes guid = base::from_hex("63da758de6644564adc5f4b93be8accd").value();
   std::copy(guid.begin(), guid.end(), table.begin());
   table[16] = std::byte{0xFF};
-  std::string nested;
-  for (int i = 0; i < 100000; ++i) nested += "{\"a\":";
   for (const auto& [bytes, what] : std::initializer_list<std::pair<Bytes, const char*>>{
-           {bytes_of(good.substr(0, good.size() - 10)), "no end"},
-           {bytes_of("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"), "not base64"},
-           {bytes_of(pem(Bytes(64))), "no certificate"},
-           {joined({genuine().certificates[0], base::from_hex("3003020101").value()}), "among the DER"},
            {table, "certificate table"},
            {joined({bytes_of("HCLA"), Bytes(1000)}), "cut off"},
            {joined({base::from_hex("a40167").value(), bytes_of("sev-snp"), Bytes(3)}), "bundle"},
-           {bytes_of(nested), "nested deeper"},
-           {bytes_of(R"({"a":{"report":"x","report":"y"}})"), "twice"},
-           {bytes_of("{\"a\":\"" + std::string(kJsonCap, 'A') + "\"}"), "larger than"}}) {
+           {bytes_of("pcrs:\n  sha256:\n    1 : 0x" + std::string(64, 'a') + "\n    2 : 0x00\n"), "PCR 2"}}) {
     const Error error = refusal({{"it", bytes, true}, {"report", genuine().report}});
     EXPECT_EQ(error.kind, ErrorKind::malformed) << what;
     EXPECT_THAT(error.what, HasSubstr(what));
     EXPECT_THAT(error.what, HasSubstr("it: ")) << what;
   }
+}
+
+TEST(Hostile, RubbishInAFolderIsLeftAsideAndOnTheCommandLineAnError) {
+  const std::string good = pem(genuine().certificates[0]);
+  std::string nested;
+  for (int i = 0; i < 100000; ++i) nested += "{\"a\":";
+  for (const auto& [bytes, what] : std::initializer_list<std::pair<Bytes, const char*>>{
+           {bytes_of(good.substr(0, good.size() - 10)), "no end"},
+           {bytes_of(good + good.substr(0, good.size() - 10)), "no end"},
+           {bytes_of("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"), "not base64"},
+           {bytes_of(pem(Bytes(64))), "no certificate"},
+           {joined({genuine().certificates[0], base::from_hex("3003020101").value()}), "among the DER"},
+           {bytes_of(nested), "nested deeper"},
+           {bytes_of(R"({"a":{"report":"x","report":"y"}})"), "twice"},
+           {bytes_of("{\"a\":\"" + std::string(kJsonCap, 'A') + "\"}"), "larger than"},
+           {bytes_of("sha256:\n  1 : 2\n"), "PCR 1"},
+           {Bytes{}, "empty"}}) {
+    const auto intake = read_blobs({{"it", bytes, true}, {"report", genuine().report}});
+    ASSERT_TRUE(intake) << what << intake.error().what;
+    EXPECT_TRUE(intake->sources[0].ignored) << what;
+    EXPECT_THAT(intake->sources[0].form, HasSubstr(what));
+    EXPECT_TRUE(intake->evidence.certificates.empty()) << "nothing of it is used: " << what;
+    const Error error = refusal({{"it", bytes}, {"report", genuine().report}});
+    EXPECT_EQ(error.kind, ErrorKind::malformed) << what;
+    EXPECT_THAT(error.what, HasSubstr(what));
+    EXPECT_THAT(error.what, HasSubstr("it")) << what;
+  }
+}
+
+TEST(Hostile, APartThatCannotBeReadIsSaid) {
+  const std::string text = "{\"evidence\":\"" + base::to_base64(genuine().report) +
+                           "\",\"certificate\":\"-----BEGIN CERTIFICATE-----\\nAAAAAAAAAAAAAAAAAAAA\"}";
+  const auto intake = read_blobs({{"it", bytes_of(text), true}});
+  ASSERT_TRUE(intake) << intake.error().what;
+  EXPECT_EQ(intake->evidence.report, genuine().report);
+  EXPECT_THAT(intake->sources[0].form, HasSubstr("in part left aside: a PEM block has no end"));
+  EXPECT_THAT(refusal({{"it", bytes_of(text)}}).what, HasSubstr("it: a PEM block has no end"));
 }
 
 TEST(Hostile, TwoOfWhatThereIsOneAreRefusedByName) {
@@ -159,9 +187,12 @@ TEST(Policies, AreTakenByteForByte) {
 
 TEST(Others, FilesMakeNoAzureVm) {
   for (const std::size_t size : {std::size_t{256}, std::size_t{768}}) {
-    const auto intake = read_blobs({{"report.bin", genuine().report}, {"x.sig", Bytes(size, std::byte{7})}});
+    const auto intake = read_blobs({{"report.bin", genuine().report}, {"x.sig", Bytes(size, std::byte{7}), true}});
     ASSERT_TRUE(intake) << intake.error().what;
     EXPECT_FALSE(intake->evidence.azure_vm);
+    EXPECT_TRUE(intake->sources[1].ignored);
+    EXPECT_THAT(refusal({{"report.bin", genuine().report}, {"x.sig", Bytes(size, std::byte{7})}}).what,
+                HasSubstr("x.sig holds no evidence"));
   }
 }
 

@@ -12,16 +12,18 @@
 #include <memory>
 
 #include "blindbox/base/fd.h"
-#include "blindbox/intake/intake.h"
+#include "blindbox/intake/internal/session.h"
 
 namespace blindbox::intake {
 namespace {
 
 using base::fail;
 
+// What has been read so far, and into what.
 struct Gathered {
-  std::vector<Blob> blobs;
-  std::vector<Source> skipped;
+  internal::Session session;
+  std::size_t files = 0;
+  std::size_t bytes = 0;
 };
 
 tl::unexpected<Error> io_error(const std::string& name) {
@@ -34,8 +36,16 @@ tl::unexpected<Error> too_large(const std::string& name) {
   return fail(ErrorKind::malformed, name + " is larger than " + std::to_string(kFileCap) + " bytes");
 }
 
-tl::unexpected<Error> too_much() {
-  return fail(ErrorKind::malformed, "the sources hold more than " + std::to_string(kTotalCap) + " bytes");
+// The file goes on to be recognised, and is forgotten.
+Result<void> add(const Blob& blob, Gathered& out) {
+  out.bytes += blob.bytes.size();
+  if (out.bytes > kTotalCap) {
+    return fail(ErrorKind::malformed, "the sources hold more than " + std::to_string(kTotalCap) + " bytes");
+  }
+  if (++out.files > kMostFiles) {
+    return fail(ErrorKind::malformed, "more than " + std::to_string(kMostFiles) + " files were given");
+  }
+  return out.session.add(blob);
 }
 
 Result<Bytes> read_all(int fd, const std::string& name) {
@@ -88,25 +98,27 @@ Result<std::vector<std::string>> names_in(const std::string& folder) {
   return names;
 }
 
+// A file of a folder was not asked for by name: one that cannot be read is left aside, and said so.
+Result<void> gather_entry(const std::string& name, Gathered& out) {
+  auto file = open_source(name);
+  if (!file) {
+    out.session.leave_aside(name, file.error().what);
+  } else if (!S_ISREG(file->info.st_mode)) {
+    out.session.leave_aside(name, S_ISDIR(file->info.st_mode) ? "a folder within" : "no regular file");
+  } else if (auto bytes = read_opened(*file, name); bytes) {
+    return add({name, *std::move(bytes), true}, out);
+  } else {
+    out.session.leave_aside(name, bytes.error().what);
+  }
+  return {};
+}
+
 Result<void> gather_folder(const std::string& folder, Gathered& out) {
   auto names = names_in(folder);
   if (!names) return base::pass_on(names);
-  std::size_t held = 0;
   for (const std::string& entry : *names) {
-    const std::string name = folder + (folder.ends_with('/') ? "" : "/") + entry;
-    auto file = open_source(name);
-    Result<Bytes> bytes = file ? read_opened(*file, name) : Result<Bytes>(base::pass_on(file));
-    if (bytes) {
-      held += bytes->size();
-      if (held > kTotalCap) return too_much();
-      out.blobs.push_back({name, *std::move(bytes), true});
-    } else if (bytes.error().kind == ErrorKind::malformed) {
-      out.skipped.push_back({name, "larger than " + std::to_string(kFileCap) + " bytes", true});
-    } else if (file) {
-      out.skipped.push_back({name, S_ISDIR(file->info.st_mode) ? "a folder within" : "no regular file", true});
-    } else {
-      return base::pass_on(bytes);  // a file that is there and cannot be opened may be the one that matters
-    }
+    const auto done = gather_entry(folder + (folder.ends_with('/') ? "" : "/") + entry, out);
+    if (!done) return done;
   }
   return {};
 }
@@ -115,16 +127,14 @@ Result<void> gather(const std::string& source, Gathered& out) {
   if (source == "-") {
     auto bytes = read_all(STDIN_FILENO, "the standard input");
     if (!bytes) return base::pass_on(bytes);
-    out.blobs.push_back({"the standard input", *std::move(bytes)});
-    return {};
+    return add({"the standard input", *std::move(bytes)}, out);
   }
   auto file = open_source(source);
   if (!file) return base::pass_on(file);
   if (S_ISDIR(file->info.st_mode)) return gather_folder(source, out);
   auto bytes = read_opened(*file, source);
   if (!bytes) return base::pass_on(bytes);
-  out.blobs.push_back({source, *std::move(bytes)});
-  return {};
+  return add({source, *std::move(bytes)}, out);
 }
 
 }  // namespace
@@ -133,20 +143,8 @@ Result<Intake> read_sources(const std::vector<std::string>& sources) {
   Gathered gathered;
   for (const std::string& source : sources) {
     if (const auto done = gather(source, gathered); !done) return tl::unexpected<Error>(done.error());
-    std::size_t total = 0;
-    for (const Blob& blob : gathered.blobs) total += blob.bytes.size();
-    if (total > kTotalCap) {
-      return too_much();
-    }
-    if (gathered.blobs.size() > kMostFiles) {
-      return fail(ErrorKind::malformed, "more than " + std::to_string(kMostFiles) + " files were given");
-    }
   }
-  auto intake = read_blobs(gathered.blobs);
-  if (intake) {
-    for (Source& skipped : gathered.skipped) intake->sources.push_back(std::move(skipped));
-  }
-  return intake;
+  return std::move(gathered.session).finish();
 }
 
 }  // namespace blindbox::intake

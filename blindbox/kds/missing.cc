@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "blindbox/endorsements/sev_snp/chain.h"
+#include "blindbox/endorsements/sev_snp/crl.h"
 
 namespace blindbox::kds {
 namespace {
@@ -55,6 +56,15 @@ std::vector<Product> products_of(const evidence::sev_snp::UnverifiedReport& repo
   return {Product::milan, Product::genoa};
 }
 
+// One of another root's is no list of this chain's; one that cannot be read is the verifier's to refuse.
+bool has_list(const std::vector<Bytes>& crls, const std::vector<Product>& products) {
+  return std::any_of(crls.begin(), crls.end(), [&](const Bytes& der) {
+    const auto claims = endorsements::sev_snp::read_crl(der);
+    return !claims || std::any_of(products.begin(), products.end(),
+                                  [&](Product product) { return claims->issuer_common_name == root_name(product); });
+  });
+}
+
 }  // namespace
 
 Result<Missing> find_missing(const evidence::Evidence& evidence, bool crl_wanted) {
@@ -84,7 +94,7 @@ Result<Missing> find_missing(const evidence::Evidence& evidence, bool crl_wanted
                                  [&](const Certificate& one) { return is_foreign_authority(one, product); });
   missing.intermediate = !whole && !alien && !has(*certificates, intermediate_name(kind, product));
   missing.root = !whole && !alien && !has(*certificates, root_name(product));
-  missing.crl = crl_wanted && evidence.crls.empty();
+  missing.crl = crl_wanted && !has_list(evidence.crls, missing.products);
   if (missing.leaf && kind == SigningKey::vlek) {
     return base::fail(ErrorKind::network, "the evidence lacks its VLEK, which AMD hands to cloud providers only", "",
                       "the provider of the server must deliver the certificate with the evidence");

@@ -54,6 +54,14 @@ TEST(Missing, is_a_list_where_one_is_wanted_and_none_is_there) {
   EXPECT_TRUE(find_missing(evidence, true)->crl);
   evidence.crls.push_back({std::byte{0}});  // whatever it is: the verifier judges it
   EXPECT_FALSE(find_missing(evidence, true)->crl);
+  const auto day = std::chrono::hours(24);
+  const auto list = [&](Product product) {
+    return test_processor()->crl(product, {}, base::now() - day, base::now() + day);
+  };
+  evidence.crls = {list(Product::turin), list(Product::genoa)};
+  EXPECT_TRUE(find_missing(evidence, true)->crl) << "lists of other roots' are none of this chain's";
+  evidence.crls.push_back(list(Product::milan));
+  EXPECT_FALSE(find_missing(evidence, true)->crl);
 }
 
 TEST(Missing, tells_the_product_by_report_or_certificates) {

@@ -146,7 +146,8 @@ class Forms(FilesTest):
                                ("report", self.report), ("reference-info-base64", b""), ("newer-thing", b"hello")]:
             (folder / name).write_bytes(contents)
         ran = self.accepted(self.verify(folder, "--at", AT), "the folder")
-        self.assertRegex(ran.out, r"(?m)newer-thing +ignored: ")
+        self.assertRegex(ran.out, r"(?m)^left aside: \S*newer-thing: not evidence")
+        self.assertRegex(ran.out, r"(?m)^left aside: \S*reference-info-base64: it is empty$")
 
     def test_standard_input(self):
         chain = self.stage.write("chain.pem", CHAINS["PEM"](self.chain))

@@ -42,7 +42,7 @@ Bytes write(const azure_vm::UnverifiedQuote& quote) {
 Bytes write(const azure_vm::UnverifiedQuoteSignature& signature) {
   Bytes out;
   number(out, signature.scheme == azure_vm::RsaScheme::rsapss ? 0x0016 : 0x0014, 2);
-  number(out, signature.hash, 2);
+  number(out, signature.hash.value_or(0), 2);
   sized(out, signature.signature);
   return out;
 }

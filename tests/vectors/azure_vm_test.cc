@@ -50,15 +50,17 @@ std::string path(const Case& row, const std::string& file) {
   return "../azure-cvm/" + std::string(row.name) + "/" + file;
 }
 
-std::vector<ByteArray<32>> pcrs_of(const Bytes& values) {
-  std::vector<ByteArray<32>> out(values.size() / 32);
-  for (std::size_t i = 0; i < out.size() * 32; ++i) out[i / 32][i % 32] = values[i];
-  return out;
-}
-
 Bytes slice(const Bytes& bytes, std::size_t offset, std::size_t length) {
   const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(offset);
   return {begin, begin + static_cast<std::ptrdiff_t>(length)};
+}
+
+evidence::azure_vm::PcrValues pcrs_of(const Bytes& values) {
+  evidence::azure_vm::PcrValues out;
+  for (std::uint8_t i = 0; i < values.size() / 32; ++i) {
+    out[{0x000B, i}] = slice(values, std::size_t{i} * 32, 32);
+  }
+  return out;
 }
 
 // kinvolk/quote.bin: its tool's own framing of signature, quote and PCR values.
@@ -96,7 +98,8 @@ policy::Policy policy_for(const evidence::Evidence& evidence) {
   }
   auto& pcrs = policy.azure.vm.emplace().pcrs;
   for (const std::uint8_t pcr : std::initializer_list<std::uint8_t>{0, 4, 7, 11}) {
-    if (pcr < evidence.azure_vm->pcrs.size()) pcrs[pcr] = evidence.azure_vm->pcrs[pcr];
+    const auto value = evidence.azure_vm->pcrs.find({0x000B, pcr});
+    if (value != evidence.azure_vm->pcrs.end()) std::copy_n(value->second.begin(), 32, pcrs[pcr].begin());
   }
   return policy;
 }
@@ -297,10 +300,11 @@ TEST(RealAzureVm, WithAnyPcrValueChangedIsRefused) {
   BLINDBOX_NEED_VECTORS();
   evidence::Evidence evidence = load(accepted_case());
   for (std::size_t i = 0; i < evidence.azure_vm->pcrs.size() * 32; i += 5) {
-    evidence.azure_vm->pcrs[i / 32][i % 32] ^= std::byte{1} << (i % 8);
+    std::byte& changed = evidence.azure_vm->pcrs[{0x000B, static_cast<std::uint8_t>(i / 32)}][i % 32];
+    changed ^= std::byte{1} << (i % 8);
     // The owner pins what the evidence says: it must not help.
     EXPECT_THAT(failed(judge(evidence, accepted_case())), testing::ElementsAre("azure.vm.pcr_digest"));
-    evidence.azure_vm->pcrs[i / 32][i % 32] ^= std::byte{1} << (i % 8);
+    changed ^= std::byte{1} << (i % 8);
   }
 }
 

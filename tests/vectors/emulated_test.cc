@@ -245,6 +245,30 @@ const Row kRows[] = {
     {"sev_snp.crl",  // the leaf's own serial number
      [](World& w) { w.guest.leaf_serial = 7; }},
     {"sev_snp.crl", [](World& w) { w.tamper = [](auto& e) { e.crls.push_back(Bytes(3)); }; }},
+    {"sev_snp.crl",  // a revocation is not taken back by a newer list
+     [](World& w) {
+       w.tamper = [](auto& e) {
+         const auto day = std::chrono::hours(24);
+         e.crls.push_back(processor().crl(Product::milan, {emulator::SecurityProcessor::ask_serial(Product::milan)},
+                                          base::now() - 9 * day, base::now() - 8 * day));
+       };
+     }},
+    {"sev_snp.crl",  // two that both claim to be the newest
+     [](World& w) {
+       w.tamper = [](auto& e) {
+         const auto until = base::now() + std::chrono::hours(24);
+         const auto from = until - std::chrono::hours(48);
+         e.crls = {processor().crl(Product::milan, {5}, from, until),
+                   processor().crl(Product::milan, {6}, from, until)};
+       };
+     }},
+    {"sev_snp.crl",  // another root's, where one of this root's is demanded
+     [](World& w) {
+       w.tamper = [](auto& e) {
+         const auto day = std::chrono::hours(24);
+         e.crls = {processor().crl(Product::genoa, {}, base::now() - day, base::now() + day)};
+       };
+     }},
     {"sev_snp.leaf.extensions", [](World& w) { forge(w, {.hwid_size = 8}); }},
     {"sev_snp.signature", [](World& w) { w.tamper = [](auto& e) { flip(e.report, 4); }; }},
     {"sev_snp.signature", [](World& w) { w.tamper = [](auto& e) { flip(e.report, 0x2A0); }; }},

@@ -149,7 +149,9 @@ evidence::Evidence MadeAzureVm::evidence(const emulator::SecurityProcessor& proc
   azure.hcl_report = hcl_report(out.report);
   azure.quote = quote();
   azure.quote_signature = signature(azure.quote);
-  azure.pcrs = pcrs;
+  for (std::size_t i = 0; i < pcrs.size(); ++i) {
+    azure.pcrs[{0x000B, static_cast<std::uint8_t>(i)}] = base::to_bytes(pcrs[i]);
+  }
   return out;
 }
 

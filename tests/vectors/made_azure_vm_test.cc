@@ -171,7 +171,9 @@ const Row kRows[] = {
     {"azure.vm.quote.format", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->quote.clear(); }; }},
     {"azure.vm.quote.format", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->quote_signature.clear(); }; }},
     {"azure.vm.quote.format", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->quote_signature.pop_back(); }; }},
-    {"azure.vm.quote.format", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->pcrs.resize(25); }; }},
+    {"azure.vm.quote.format", [](World& w) { w.tamper = [](auto& e) {
+                                               e.azure_vm->pcrs[{0x000B, 24}] = Bytes(32);
+                                             }; }},
     {"azure.vm.report_data", [](World& w) { w.vm.report_data = [](auto& data) { data[0] ^= std::byte{1}; }; }},
     {"azure.vm.report_data", [](World& w) { w.vm.report_data = [](auto& data) { data[32] = std::byte{1}; }; }},
     {"azure.vm.report_data", [](World& w) { w.vm.report_data = [](auto& data) { data[63] = std::byte{1}; }; }},
@@ -214,10 +216,14 @@ const Row kRows[] = {
     {"azure.vm.quote.signature",
      [](World& w) {
        w.vm.framed = true;
-       w.vm.hash = EVP_sha384();
-       w.vm.hash_name = 0x000C;
+       w.vm.hash = EVP_sha1();
+       w.vm.hash_name = 0x0004;
      }},
-    {"azure.vm.quote.signature", [](World& w) { w.vm.pss = true; }},  // said to be RSASSA, being bare
+    {"azure.vm.quote.signature",  // RSASSA in a frame that says RSAPSS
+     [](World& w) {
+       w.vm.framed = true;
+       w.tamper = [](auto& e) { e.azure_vm->quote_signature[1] = std::byte{0x16}; };
+     }},
     {"azure.vm.quote.signature", [](World& w) { w.tamper = [](auto& e) { flip(e.azure_vm->quote_signature, 255); }; }},
     {"azure.vm.quote.signature",  // the nonce that is expected, put into somebody's quote
      [](World& w) {
@@ -230,10 +236,21 @@ const Row kRows[] = {
        w.freshness_not_requested = true;
        w.tamper = &drop_quote;
      }},
-    {"azure.vm.pcr_digest", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->pcrs[9][31] ^= std::byte{1}; }; }},
-    {"azure.vm.pcr_digest", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->pcrs.pop_back(); }; }},
+    {"azure.vm.pcr_digest",
+     [](World& w) { w.tamper = [](auto& e) {
+                      e.azure_vm->pcrs[{0x000B, 9}][31] ^= std::byte{1};
+                    }; }},
+    {"azure.vm.pcr_digest", [](World& w) { w.tamper = [](auto& e) {
+                                             e.azure_vm->pcrs.erase({0x000B, 23});
+                                           }; }},
     {"azure.vm.pcr_digest", [](World& w) { w.tamper = [](auto& e) { e.azure_vm->pcrs.clear(); }; }},
     {"azure.vm.pcr_digest", [](World& w) { w.vm.bank = 0x0004; }},
+    {"azure.vm.pcr_digest",  // the TPM digests the PCRs with the hash that it signs with
+     [](World& w) {
+       w.vm.framed = true;
+       w.vm.hash = EVP_sha384();
+       w.vm.hash_name = 0x000C;
+     }},
     {"azure.vm.quote.freshness", [](World& w) { (*w.expected)[31] ^= std::byte{1}; }},
     {"azure.vm.quote.freshness", [](World& w) { w.expected->pop_back(); }},
     {"azure.vm.quote.freshness", [](World& w) { w.expected.reset(); }},

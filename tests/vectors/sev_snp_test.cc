@@ -292,8 +292,15 @@ TEST(RealCrls, HoldInTheirTimeAndUnderTheirRoot) {
 
   evidence.crls = {vectors::read_pem("_roots/test_amd_genoa_crl.pem")};
   EXPECT_THAT(failed(judge(evidence, policy, "2025-06-17")), testing::ElementsAre("sev_snp.crl"));
-  // Genuine and stale beside a current one.
-  evidence.crls = {crl, vectors::read("crl-milan-2022/crl.der")};
+  policy.sev_snp.require_crl = false;  // another root's is none of this chain's
+  EXPECT_TRUE(judge(evidence, policy, "2025-06-17").accepted());
+  policy.sev_snp.require_crl = true;
+  // All of AMD's side by side, a stale one among them: the newest of this root's counts.
+  const Bytes stale = vectors::read("crl-milan-2022/crl.der");
+  evidence.crls = {stale, evidence.crls[0], crl};
+  EXPECT_TRUE(judge(evidence, policy, "2025-06-17").accepted());
+  EXPECT_THAT(failed(judge(evidence, policy, "2026-05-13")), testing::ElementsAre("sev_snp.crl"));
+  evidence.crls = {stale};
   EXPECT_THAT(failed(judge(evidence, policy, "2025-06-17")), testing::ElementsAre("sev_snp.crl"));
   evidence.crls.clear();
   EXPECT_THAT(failed(judge(evidence, policy, "2025-06-17")), testing::ElementsAre("sev_snp.crl"));

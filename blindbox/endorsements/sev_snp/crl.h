@@ -15,13 +15,19 @@ struct CrlClaims {
   std::string issuer_common_name;
   base::Time this_update{};
   base::Time next_update{};
+  Bytes number{};  // CRLNumber, big-endian; empty where there is none
 };
+
+// True for "ARK-Milan" and the others' names.
+[[nodiscard]] bool is_amd_root_name(std::string_view common_name);
 
 // Malformed: over the cap, not DER, trailing bytes, no issuer's common name, or a date that is missing.
 [[nodiscard]] Result<CrlClaims> read_crl(ByteView der);
 
-// Every list given must parse, be signed by the chain's root (RSASSA-PSS with SHA-384), be current at now, and name
-// neither the intermediate's nor the leaf's serial number. Refused or malformed otherwise; also for no list at all.
-[[nodiscard]] Result<void> check_crls(const std::vector<Bytes>& crls, const Chain& chain, base::Time now);
+// Lists of AMD's other roots are left aside: false where there are no others. Each list of the chain's root must be signed
+// by it (RSASSA-PSS with SHA-384); of those that have begun, the newest must be current at now, and none may name the
+// intermediate's or the leaf's serial number: a revocation is not taken back. Malformed: a list that cannot be read, or
+// whose issuer is no root of AMD's; refused otherwise, and where two lists both claim to be the newest.
+[[nodiscard]] Result<bool> check_crls(const std::vector<Bytes>& crls, const Chain& chain, base::Time now);
 
 }  // namespace blindbox::endorsements::sev_snp

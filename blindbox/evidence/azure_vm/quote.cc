@@ -14,6 +14,7 @@ constexpr std::uint32_t kTpmGeneratedValue = 0xFF544347;
 constexpr std::uint16_t kTpmStAttestQuote = 0x8018;
 constexpr std::uint16_t kTpmAlgRsassa = 0x0014;
 constexpr std::uint16_t kTpmAlgRsapss = 0x0016;
+constexpr std::uint16_t kTpmAlgEcdsa = 0x0018;
 constexpr std::size_t kMaxName = 2 + 64;  // TPM2B_NAME and TPM2B_DATA: a hash's identifier and the largest hash
 constexpr std::size_t kMaxDigest = 64;
 constexpr std::uint32_t kMaxBanks = 16;
@@ -90,14 +91,6 @@ Result<void> read_fixed_part(TpmReader& reader, UnverifiedQuote& quote) {
 
 }  // namespace
 
-std::vector<std::uint8_t> PcrSelection::pcrs() const {
-  std::vector<std::uint8_t> out;
-  for (std::size_t i = 0; i < select.size() * 8; ++i) {
-    if ((select[i / 8] >> (i % 8) & std::byte{1}) != std::byte{0}) out.push_back(static_cast<std::uint8_t>(i));
-  }
-  return out;
-}
-
 Result<UnverifiedQuote> parse_quote(ByteView attest) {
   if (attest.size() > kQuoteCap) return malformed("larger than " + std::to_string(kQuoteCap) + " bytes");
   TpmReader reader(attest);
@@ -115,21 +108,23 @@ Result<UnverifiedQuote> parse_quote(ByteView attest) {
 Result<UnverifiedQuoteSignature> parse_quote_signature(ByteView bytes) {
   if (bytes.size() > kQuoteSignatureCap) return malformed("its signature is too large");
   TpmReader reader(bytes);
-  UnverifiedQuoteSignature out;
   const std::uint16_t scheme = reader.u16();
-  out.hash = reader.u16();
-  out.signature = reader.sized(kQuoteSignatureCap);
-  const bool framed = (scheme == kTpmAlgRsassa || scheme == kTpmAlgRsapss) && reader.at_end();
-  if (framed) {
-    out.scheme = scheme == kTpmAlgRsapss ? RsaScheme::rsapss : RsaScheme::rsassa;
-    return out;
+  const std::uint16_t hash = reader.u16();
+  Bytes signature = reader.sized(kQuoteSignatureCap);
+  if ((scheme == kTpmAlgRsassa || scheme == kTpmAlgRsapss) && reader.at_end()) {
+    return UnverifiedQuoteSignature{.scheme = scheme == kTpmAlgRsapss ? RsaScheme::rsapss : RsaScheme::rsassa,
+                                    .hash = hash,
+                                    .signature = std::move(signature)};
+  }
+  (void)reader.sized(kQuoteSignatureCap);  // S, where the first was R
+  if (scheme == kTpmAlgEcdsa && reader.at_end()) {
+    return malformed("its signature is ECDSA, while an Azure VM's attestation key is RSA");
   }
   // RSA signatures have whole words; a TPMT_SIGNATURE around one does not.
   if (bytes.size() < kLeastBareSignature || bytes.size() % 8 != 0) {
     return malformed("its signature is neither a TPMT_SIGNATURE of RSASSA or RSAPSS nor the signature's bytes alone");
   }
-  return UnverifiedQuoteSignature{
-      .scheme = RsaScheme::rsassa, .hash = kTpmAlgSha256, .signature = base::to_bytes(bytes)};
+  return UnverifiedQuoteSignature{.scheme = std::nullopt, .hash = std::nullopt, .signature = base::to_bytes(bytes)};
 }
 
 }  // namespace blindbox::evidence::azure_vm

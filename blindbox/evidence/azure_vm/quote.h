@@ -6,22 +6,13 @@
 #include <vector>
 
 #include "blindbox/base/bytes.h"
+#include "blindbox/evidence/azure_vm/pcrs.h"
 
 namespace blindbox::evidence::azure_vm {
 
 // The largest quote of a TPM with 24 PCRs has fewer than 400 bytes.
 inline constexpr std::size_t kQuoteCap = 1024;
 inline constexpr std::size_t kQuoteSignatureCap = 1024 + 6;  // RSA-8192 in a TPMT_SIGNATURE
-inline constexpr std::size_t kMaxPcrs = 24;                  // of a PC Client TPM
-inline constexpr std::uint16_t kTpmAlgSha256 = 0x000B;
-
-// TPMS_PCR_SELECTION.
-struct PcrSelection {
-  std::uint16_t hash = 0;  // TPMI_ALG_HASH: which bank
-  Bytes select;            // 1 to 3 bytes; PCR n is bit n % 8 of byte n / 8
-  // In ascending order: the order in which the TPM digests them.
-  [[nodiscard]] std::vector<std::uint8_t> pcrs() const;
-};
 
 struct UnverifiedQuote {
   Bytes qualified_signer;
@@ -42,13 +33,14 @@ struct UnverifiedQuote {
 enum class RsaScheme { rsassa, rsapss };
 
 struct UnverifiedQuoteSignature {
-  RsaScheme scheme = RsaScheme::rsassa;
-  std::uint16_t hash = kTpmAlgSha256;
+  // None: the signature's bytes alone do not say. The TPM digests the PCRs with the hash that it signs with.
+  std::optional<RsaScheme> scheme;
+  std::optional<std::uint16_t> hash;  // TPMI_ALG_HASH
   Bytes signature;
 };
 
-// A TPMT_SIGNATURE of RSASSA or RSAPSS, or the signature's bytes alone, as tools pass them on: then RSASSA with SHA-256,
-// which is how Azure's attestation key signs. Malformed: another scheme, truncated, trailing bytes, over the cap.
+// A TPMT_SIGNATURE of RSASSA or RSAPSS, or the signature's bytes alone, as tools pass them on. Malformed: another scheme
+// (ECDSA is named: the paravisor's attestation keys are RSA), truncated, trailing bytes, over the cap.
 [[nodiscard]] Result<UnverifiedQuoteSignature> parse_quote_signature(ByteView bytes);
 
 }  // namespace blindbox::evidence::azure_vm

@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -16,6 +18,7 @@ namespace {
 constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kEnd = "-----END ";
 constexpr std::string_view kDashes = "-----";
+constexpr std::size_t kMostLabel = 64;
 
 // The SEQUENCE that the bytes begin with, header included, in DER's definite lengths; nothing where there is none.
 std::optional<ByteView> first_sequence(ByteView bytes) {
@@ -33,12 +36,14 @@ std::optional<ByteView> first_sequence(ByteView bytes) {
   return bytes.first(header + length);
 }
 
-// SEQUENCEs that fill the bytes; unused room at the end may be zeros or a line's end.
+// SEQUENCEs that fill the bytes; unused room at the end may be zeros or a line's end. More than any evidence holds are
+// nothing that is known.
 std::optional<std::vector<ByteView>> sequences(ByteView bytes) {
   std::vector<ByteView> out;
   while (!bytes.empty()) {
     const auto next = first_sequence(bytes);
     if (!next) break;
+    if (out.size() == kMostEndorsements) return std::nullopt;
     out.push_back(*next);
     bytes = bytes.subspan(next->size());
   }
@@ -61,45 +66,66 @@ Kind kind_of(ByteView der) {
   return parses(&d2i_X509_CRL, &X509_CRL_free, der) ? Kind::crl : Kind::unknown;
 }
 
-Result<void> take(ByteView der, Kind kind, const Reading& reading) {
-  return kind == Kind::crl ? reading.collector.take_crl(der) : reading.collector.take_certificate(der);
+struct Element {
+  Bytes der;
+  Kind kind = Kind::unknown;
+};
+
+Result<bool> take_all(const std::vector<Element>& elements, const Reading& reading) {
+  for (const Element& element : elements) {
+    const auto taken = element.kind == Kind::crl ? reading.collector.take_crl(element.der)
+                                                 : reading.collector.take_certificate(element.der);
+    if (!taken) return tl::unexpected<Error>(taken.error());
+  }
+  return !elements.empty();
 }
 
-// A PkiPath is a SEQUENCE of certificates.
-Result<bool> read_path(ByteView der, const Reading& reading) {
+// A PkiPath is a SEQUENCE of certificates: its members, or nothing where it is none.
+std::vector<Element> path_members(ByteView der) {
   const std::size_t header =
       std::to_integer<std::size_t>(der[1]) < 0x80 ? 2 : 2 + (std::to_integer<std::size_t>(der[1]) & 0x7F);
+  std::vector<Element> out;
   const auto members = sequences(der.subspan(header));
-  if (!members) return false;
+  if (!members) return out;
   for (const ByteView member : *members) {
-    if (kind_of(member) != Kind::certificate) return false;
+    if (kind_of(member) != Kind::certificate) return {};
+    out.push_back({base::to_bytes(member), Kind::certificate});
   }
-  for (const ByteView member : *members) {
-    if (const auto taken = take(member, Kind::certificate, reading); !taken) {
-      return tl::unexpected<Error>(taken.error());
-    }
+  return out;
+}
+
+// RFC 1421 allows headers ("Name: value") before the data, which an empty line ends.
+std::string_view without_headers(std::string_view body) {
+  const std::string_view text = trim(body);
+  if (text.substr(0, text.find('\n')).find(':') == std::string_view::npos) return body;
+  for (const std::string_view gap : {"\n\n", "\r\n\r\n"}) {
+    if (const auto at = text.find(gap); at != std::string_view::npos) return text.substr(at);
   }
-  return true;
+  return body;
 }
 
 // The DER of the block that begins at text, and how much of the text it takes. Blocks of other kinds give no bytes.
 struct Block {
   Bytes der;
   std::size_t size = 0;
+  const char* problem = nullptr;  // why it is none
 };
 
-Result<Block> read_block(std::string_view text, const Reading& reading) {
+Block read_block(std::string_view text) {
+  constexpr const char* kNoEnd = "a PEM block has no end";
   const auto label_end = text.find(kDashes, kBegin.size());
-  if (label_end == std::string_view::npos) return broken(reading, "a PEM block has no end");
+  if (label_end == std::string_view::npos || label_end > kBegin.size() + kMostLabel) return {{}, 0, kNoEnd};
   const std::string label(text.substr(kBegin.size(), label_end - kBegin.size()));
   const std::string end_line = std::string(kEnd) + label + std::string(kDashes);
   const auto end = text.find(end_line, label_end);
-  if (end == std::string_view::npos) return broken(reading, "a PEM block has no end");
-  Block block{.der = {}, .size = end + end_line.size()};
-  if (label != "CERTIFICATE" && label != "X509 CERTIFICATE" && label != "X509 CRL") return block;
+  if (end == std::string_view::npos) return {{}, 0, kNoEnd};
+  Block block{{}, end + end_line.size(), nullptr};
+  if (label != "CERTIFICATE" && label != "X509 CERTIFICATE" && label != "X509 CRL") {
+    return block;
+  }
   const std::size_t body = label_end + kDashes.size();
-  auto der = decode_base64(text.substr(body, end - body));
-  if (!der || der->empty()) return broken(reading, "a PEM block is not base64");
+  auto der = decode_base64(without_headers(text.substr(body, end - body)));
+  if (!der || der->empty()) return {{}, 0, "a PEM block is not base64"};
   block.der = *std::move(der);
   return block;
 }
@@ -118,22 +144,23 @@ std::string unescape(std::string_view text) {
 }  // namespace
 
 Result<bool> read_der(ByteView bytes, const Reading& reading) {
-  const auto elements = sequences(bytes);
-  if (!elements) return false;
-  bool any = false;
-  for (const ByteView element : *elements) {
-    const Kind kind = kind_of(element);
-    if (kind == Kind::unknown) {
-      auto path = read_path(element, reading);
-      if (!path) return path;
-      if (!*path && any) return broken(reading, "something among the DER is no certificate and no revocation list");
-      if (!*path) return false;
-    } else if (const auto taken = take(element, kind, reading); !taken) {
-      return tl::unexpected<Error>(taken.error());
+  const auto series = sequences(bytes);
+  if (!series) return false;
+  std::vector<Element> elements;
+  for (const ByteView der : *series) {
+    const Kind kind = kind_of(der);
+    if (kind != Kind::unknown) {
+      elements.push_back({base::to_bytes(der), kind});
+      continue;
     }
-    any = true;
+    std::vector<Element> members = path_members(der);
+    if (members.empty()) {
+      return elements.empty() ? Result<bool>(false)
+                              : unreadable(reading, "something among the DER is no certificate and no revocation list");
+    }
+    std::ranges::move(members, std::back_inserter(elements));
   }
-  return any;
+  return take_all(elements, reading);
 }
 
 Result<bool> read_pem(ByteView bytes, const Reading& reading) {
@@ -144,19 +171,19 @@ Result<bool> read_pem(ByteView bytes, const Reading& reading) {
   }
   std::string unescaped;
   if (text.find("-----\\n") != std::string_view::npos) text = unescaped = unescape(text);
-  bool any = false;
+  std::vector<Element> elements;
   for (auto at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin)) {
     text.remove_prefix(at);
-    auto block = read_block(text, reading);
-    if (!block) return base::pass_on(block);
-    text.remove_prefix(block->size);
-    if (block->der.empty()) continue;
-    const Kind kind = kind_of(block->der);
-    if (kind == Kind::unknown) return broken(reading, "a PEM block is no certificate and no revocation list");
-    if (const auto taken = take(block->der, kind, reading); !taken) return tl::unexpected<Error>(taken.error());
-    any = true;
+    Block block = read_block(text);
+    if (block.problem != nullptr) return unreadable(reading, block.problem);
+    text.remove_prefix(block.size);
+    if (block.der.empty()) continue;
+    const Kind kind = kind_of(block.der);
+    if (kind == Kind::unknown) return unreadable(reading, "a PEM block is no certificate and no revocation list");
+    if (elements.size() == kMostEndorsements) return unreadable(reading, "more PEM blocks than any evidence has");
+    elements.push_back({std::move(block.der), kind});
   }
-  return any;
+  return take_all(elements, reading);
 }
 
 }  // namespace blindbox::intake::internal

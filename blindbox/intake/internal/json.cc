@@ -5,10 +5,12 @@
 #include "blindbox/intake/internal/json.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "blindbox/base/json_watch.h"
+#include "blindbox/evidence/azure_vm/pcrs.h"
 #include "blindbox/intake/intake.h"
 #include "blindbox/intake/internal/recognise.h"
 #include "blindbox/intake/internal/text.h"
@@ -16,11 +18,14 @@
 namespace blindbox::intake::internal {
 namespace {
 
+using evidence::azure_vm::PcrValues;
 using nlohmann::json;
 
 constexpr std::size_t kLeastMember = 32;  // characters or bytes: nothing shorter holds a piece of evidence
 constexpr std::size_t kMostPcrs = 24;
-constexpr std::size_t kDigest = 32;
+constexpr std::size_t kLeastDigest = 20;
+constexpr std::size_t kMostDigest = 64;
+constexpr std::size_t kMostDocuments = 64;
 
 std::optional<Bytes> byte_array(const json& value) {
   Bytes bytes;
@@ -32,15 +37,54 @@ std::optional<Bytes> byte_array(const json& value) {
   return bytes;
 }
 
-Result<Bytes> pcrs_of(const json& list, const Reading& reading) {
+// A list: the values that the quote selects, or all from PCR 0 on.
+Result<void> take_pcr_list(const json& list, const Reading& reading) {
   Bytes all;
-  if (!list.is_array() || list.size() > kMostPcrs) return broken(reading, "a TPM quote's PCRs are no list of 24");
+  if (list.size() > kMostPcrs) return broken(reading, "a TPM quote's PCRs are no list of 24");
   for (const json& element : list) {
     const auto value = bytes_of(element);
-    if (!value || value->size() != kDigest) return broken(reading, "a PCR is no SHA-256 value");
+    if (!value || value->size() < kLeastDigest || value->size() > kMostDigest) {
+      return broken(reading, "a PCR is no digest");
+    }
     all.insert(all.end(), value->begin(), value->end());
   }
-  return all;
+  reading.collector.take_pcr_list(all);
+  return {};
+}
+
+// {"0": value, ...} of one bank.
+Result<void> add_bank(const json& bank, std::uint16_t id, PcrValues& out, const Reading& reading) {
+  for (const auto& [name, member] : bank.items()) {
+    unsigned index = kMostPcrs;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+    auto value = bytes_of(member);
+    if (error != std::errc{} || end != name.data() + name.size() || index >= kMostPcrs || !value ||
+        value->size() != evidence::azure_vm::bank_size(id)) {
+      return broken(reading, "the member " + name.substr(0, kMostDigest) + " of a TPM quote's PCRs is no PCR's value");
+    }
+    out[{id, static_cast<std::uint8_t>(index)}] = *std::move(value);
+  }
+  return {};
+}
+
+// {"0": value, ...} of the SHA-256 bank, or {"sha256": {"0": value, ...}, ...}.
+Result<void> take_pcr_object(const json& object, const Reading& reading) {
+  PcrValues values;
+  const bool banks = !object.empty() && object.begin()->is_object();
+  Result<void> added;
+  if (!banks) added = add_bank(object, evidence::azure_vm::kTpmAlgSha256, values, reading);
+  for (auto member = object.begin(); banks && added && member != object.end(); ++member) {
+    const auto id = evidence::azure_vm::bank_of(member.key());
+    if (!id || !member->is_object()) return broken(reading, "a TPM quote's PCRs are of no bank that is known here");
+    added = add_bank(*member, *id, values, reading);
+  }
+  return added ? reading.collector.take_pcrs(values) : added;
+}
+
+Result<void> take_pcrs(const json& pcrs, const Reading& reading) {
+  if (pcrs.is_object()) return take_pcr_object(pcrs, reading);
+  if (!pcrs.is_array()) return broken(reading, "a TPM quote's PCRs are no list of 24");
+  return take_pcr_list(pcrs, reading);
 }
 
 // {"message", "signature", "pcrs"}, where message is a quote.
@@ -54,11 +98,7 @@ Result<bool> read_quote_object(const json& object, const Reading& reading) {
   const auto signature = bytes_of(object["signature"]);
   if (!signature) return broken(reading, "a TPM quote's signature is not hexadecimal, base64 or a list of bytes");
   Result<void> taken = reading.collector.take(Part::quote_signature, *signature);
-  if (taken && object.contains("pcrs")) {
-    auto pcrs = pcrs_of(object["pcrs"], reading);
-    if (!pcrs) return base::pass_on(pcrs);
-    taken = reading.collector.take(Part::pcrs, *pcrs);
-  }
+  if (taken && object.contains("pcrs")) taken = take_pcrs(object["pcrs"], reading);
   if (!taken) return tl::unexpected<Error>(taken.error());
   return true;
 }
@@ -82,9 +122,11 @@ Result<void> check_named(const json& object, const Reading& reading) {
   return {};
 }
 
-Result<bool> walk_members(const json& value, const Reading& reading) {
+// Of an object, a list, or a series of documents.
+template <typename Members>
+Result<bool> walk_members(const Members& members, const Reading& reading) {
   bool any = false;
-  for (const json& member : value) {
+  for (const json& member : members) {
     auto known = walk(member, reading);
     if (!known) return known;
     any = any || *known;
@@ -141,12 +183,46 @@ std::optional<Bytes> bytes_of(const json& value) {
   return decode_base64(text);
 }
 
+namespace {
+
+// Where the object, list or text ends that the text begins with; nothing where it does not.
+std::optional<std::size_t> document_end(std::string_view text) {
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') ++i;
+    if (c == '"') quoted = !quoted;
+    if (!quoted && (c == '{' || c == '[')) ++depth;
+    if (!quoted && (c == '}' || c == ']') && depth-- == 0) return std::nullopt;
+    if (!quoted && depth == 0) return i + 1;
+  }
+  return std::nullopt;
+}
+
+// Documents one after the other, as logs and "jq -c" have them.
+Result<bool> read_documents(std::string_view text, const Reading& reading) {
+  std::vector<json> documents;
+  while (!text.empty()) {
+    const auto end = documents.size() < kMostDocuments ? document_end(text) : std::nullopt;
+    if (!end) return false;
+    auto parsed = parse_json(text.substr(0, *end));
+    if (!parsed) return unreadable(reading, parsed.error().what);
+    if (!*parsed) return false;
+    documents.push_back(**std::move(parsed));
+    text = trim(text.substr(*end));
+  }
+  return walk_members(documents, reading.inside());
+}
+
+}  // namespace
+
 Result<bool> read_json(ByteView bytes, const Reading& reading) {
   const std::string_view text = trim(base::as_text(bytes));
   if (!text.starts_with('{') && !text.starts_with('[') && !text.starts_with('"')) return false;
   auto parsed = parse_json(text);
-  if (!parsed) return broken(reading, parsed.error().what);
-  if (!*parsed) return false;
+  if (!parsed) return unreadable(reading, parsed.error().what);
+  if (!*parsed) return read_documents(text, reading);
   return walk(**parsed, reading.inside());
 }
 

@@ -26,8 +26,12 @@ struct Reading {
 // contradicts what came before.
 [[nodiscard]] Result<bool> recognise(ByteView bytes, const Reading& reading);
 
-// Malformed, about the source at hand.
+// Malformed, about the source at hand: it is evidence beyond doubt, and damaged, which must not be passed over.
 [[nodiscard]] tl::unexpected<Error> broken(const Reading& reading, const std::string& why);
+
+// False, with the reason: it begins like a form that many things have, and cannot be read as that. In a folder it is
+// left aside; a source that was named is refused for it.
+[[nodiscard]] Result<bool> unreadable(const Reading& reading, const std::string& why);
 
 // Each answers for one family of forms, as recognise does.
 [[nodiscard]] Result<bool> read_report(ByteView bytes, const Reading& reading);
@@ -36,12 +40,15 @@ struct Reading {
 [[nodiscard]] Result<bool> read_hcl_report(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_quote(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_by_size(ByteView bytes, const Reading& reading);
+[[nodiscard]] Result<bool> read_serialized_pcrs(ByteView bytes, const Reading& reading);
+[[nodiscard]] Result<bool> read_tpm2_text(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_cose(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_certificate_table(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_der(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_pem(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_json(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_security_policy(ByteView bytes, const Reading& reading);
+[[nodiscard]] Result<bool> read_dump(ByteView bytes, const Reading& reading);
 [[nodiscard]] Result<bool> read_encoded(ByteView bytes, const Reading& reading);
 
 }  // namespace blindbox::intake::internal

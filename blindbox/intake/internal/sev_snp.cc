@@ -86,6 +86,7 @@ Result<bool> read_bundle(ByteView bytes, const Reading& reading) {
   for (const Bytes& der : primary.crls) {
     if (taken) taken = collector.take_crl(der);
   }
+  if (taken && !bundle->manifest.empty()) taken = collector.take(Part::manifest, bundle->manifest);
   if (taken && !primary.uvm_endorsement.empty()) {
     taken = collector.take(Part::uvm_endorsement, primary.uvm_endorsement);
   }

@@ -17,7 +17,48 @@ bool is_base64(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
 }
 
+void append_utf8(std::uint32_t point, Bytes& out) {
+  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<std::byte>(byte)); };
+  if (point < 0x80) return put(point);
+  if (point < 0x800) {
+    put(0xC0U | point >> 6);
+  } else {
+    if (point < 0x10000) {
+      put(0xE0U | point >> 12);
+    } else {
+      put(0xF0U | point >> 18);
+      put(0x80U | (point >> 12 & 0x3FU));
+    }
+    put(0x80U | (point >> 6 & 0x3FU));
+  }
+  put(0x80U | (point & 0x3FU));
+}
+
 }  // namespace
+
+std::optional<Bytes> decode_utf16(ByteView bytes) {
+  const std::string_view text = base::as_text(bytes);
+  const bool little = text.starts_with("\xFF\xFE");
+  if (bytes.size() % 2 != 0 || !(little || text.starts_with("\xFE\xFF"))) return std::nullopt;
+  const auto unit = [&](std::size_t at) {
+    return std::to_integer<std::uint32_t>(bytes[at + (little ? 1 : 0)]) << 8 |
+           std::to_integer<std::uint32_t>(bytes[at + (little ? 0 : 1)]);
+  };
+  Bytes out;
+  out.reserve(bytes.size() / 2);
+  for (std::size_t at = 2; at < bytes.size(); at += 2) {
+    std::uint32_t point = unit(at);
+    if (point >= 0xDC00 && point < 0xE000) return std::nullopt;
+    if (point >= 0xD800 && point < 0xDC00) {
+      if (at + 2 == bytes.size()) return std::nullopt;
+      const std::uint32_t low = unit(at += 2);
+      if (low < 0xDC00 || low >= 0xE000) return std::nullopt;
+      point = 0x10000 + ((point - 0xD800) << 10 | (low - 0xDC00));
+    }
+    append_utf8(point, out);
+  }
+  return out;
+}
 
 std::string_view trim(std::string_view text) {
   const auto begin = text.find_first_not_of(kSpace);

@@ -19,4 +19,7 @@ namespace blindbox::intake::internal {
 // else.
 [[nodiscard]] std::optional<Bytes> decode_base64(std::string_view text);
 
+// UTF-16 of either order behind its byte order mark, as UTF-8. Nothing for anything else.
+[[nodiscard]] std::optional<Bytes> decode_utf16(ByteView bytes);
+
 }  // namespace blindbox::intake::internal

@@ -64,9 +64,10 @@ std::string problem_of(const AppraiseContext& context, std::uint8_t pcr, const B
   if (quote == nullptr) return fmt::format("PCR {} is in no quote", pcr);
   if (!quoted(*quote, pcr)) return fmt::format("PCR {} is not in the quote", pcr);
   const auto& values = context.azure_vm->raw.pcrs;
-  if (pcr >= values.size()) return fmt::format("PCR {} has no value", pcr);
-  if (values[pcr] == wanted) return {};
-  return fmt::format("PCR {} is {}", pcr, base::to_hex(values[pcr]));
+  const auto value = values.find({kTpmAlgSha256, pcr});
+  if (value == values.end()) return fmt::format("PCR {} has no value", pcr);
+  if (std::ranges::equal(value->second, wanted)) return {};
+  return fmt::format("PCR {} is {}", pcr, base::to_hex(value->second));
 }
 
 Answer judge_pcrs(const AppraiseContext& context) {

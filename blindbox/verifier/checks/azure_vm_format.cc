@@ -49,11 +49,25 @@ Answer judge_report(const ParseContext& context) {
   return answer(same, expected, same ? "so it is" : "another report");
 }
 
+// What is wrong with the PCR values themselves, or nothing.
+std::string problem_of(const evidence::azure_vm::PcrValues& values) {
+  for (const auto& [pcr, value] : values) {
+    const std::string bank = evidence::azure_vm::bank_name(pcr.bank);
+    if (pcr.index >= evidence::azure_vm::kMaxPcrs) return "more PCRs than a TPM has";
+    if (value.empty() || value.size() != evidence::azure_vm::bank_size(pcr.bank)) {
+      return "PCR " + std::to_string(pcr.index) + " of " + bank + " has " + std::to_string(value.size()) + " bytes";
+    }
+  }
+  return {};
+}
+
 Answer judge_quote(const ParseContext& context) {
   const std::string expected = "TPMS_ATTEST of a quote and its signature";
   if (context.azure_vm == nullptr) return internal::not_requested(expected, std::string(kNoAzureVm));
   const internal::AzureVmClaims& claims = *context.azure_vm;
-  if (claims.raw.pcrs.size() > evidence::azure_vm::kMaxPcrs) return answer(false, expected, "more PCRs than a TPM has");
+  if (std::string problem = problem_of(claims.raw.pcrs); !problem.empty()) {
+    return answer(false, expected, std::move(problem));
+  }
   if (!claims.quote || !claims.signature) return internal::not_requested(expected, "no quote");
   if (!*claims.quote) return answer(false, expected, claims.quote->error().what);
   if (!*claims.signature) return answer(false, expected, claims.signature->error().what);

@@ -49,17 +49,45 @@ bool set_padding(EVP_PKEY_CTX* context, RsaScheme scheme) {
          EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_AUTO) == 1;
 }
 
-bool verifies(ByteView message, const UnverifiedQuoteSignature& signature, const RsaKey& rsa) {
-  const Key key = public_key(rsa);
+// The hashes that may sign; null for any other, SHA-1 among them.
+const EVP_MD* digest_of(std::uint16_t hash) {
+  switch (hash) {
+    case kTpmAlgSha256: return EVP_sha256();
+    case 0x000C: return EVP_sha384();
+    case 0x000D: return EVP_sha512();
+    default: return nullptr;
+  }
+}
+
+// The TPM digests the PCRs with the hash that it signs with (TPM 2.0 Library, Part 3, TPM2_Quote): where the signature
+// is bare, the digest's size tells.
+std::uint16_t hash_of(const UnverifiedQuote& quote, const UnverifiedQuoteSignature& signature) {
+  if (signature.hash) return *signature.hash;
+  switch (quote.pcr_digest.size()) {
+    case 48: return 0x000C;
+    case 64: return 0x000D;
+    default: return kTpmAlgSha256;
+  }
+}
+
+bool verifies(ByteView message, const Bytes& signature, RsaScheme scheme, const EVP_MD* digest, EVP_PKEY* key) {
   const internal::DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* settings = nullptr;  // context's own
-  const bool good = key && context &&
-                    EVP_DigestVerifyInit(context.get(), &settings, EVP_sha256(), nullptr, key.get()) == 1 &&
-                    set_padding(settings, signature.scheme) &&
-                    EVP_DigestVerify(context.get(), base::uchars(signature.signature), signature.signature.size(),
-                                     base::uchars(message), message.size()) == 1;
+  const bool good = context && EVP_DigestVerifyInit(context.get(), &settings, digest, nullptr, key) == 1 &&
+                    set_padding(settings, scheme) &&
+                    EVP_DigestVerify(context.get(), base::uchars(signature), signature.size(), base::uchars(message),
+                                     message.size()) == 1;
   ERR_clear_error();
   return good;
+}
+
+// By the scheme that the signature names; bare, by either.
+bool verifies(ByteView message, const UnverifiedQuoteSignature& signature, const EVP_MD* digest, const RsaKey& rsa) {
+  const Key key = public_key(rsa);
+  if (!key) return false;
+  if (signature.scheme) return verifies(message, signature.signature, *signature.scheme, digest, key.get());
+  return verifies(message, signature.signature, RsaScheme::rsassa, digest, key.get()) ||
+         verifies(message, signature.signature, RsaScheme::rsapss, digest, key.get());
 }
 
 // Why there is no quote to look at; or nothing, and there is one.
@@ -76,33 +104,47 @@ std::optional<Answer> no_quote(const AuthenticateContext& context, const std::st
 }
 
 Answer judge_signature(const AuthenticateContext& context) {
-  const std::string expected = "RSA with SHA-256 by the attestation key";
+  const std::string expected = "RSA with SHA-256, 384 or 512 by the attestation key";
   if (auto none = no_quote(context, expected)) return *std::move(none);
   const internal::AzureVmClaims& claims = *context.azure_vm;
   if (!claims.hcl || !claims.hcl->attestation_key) return answer(false, expected, "no attestation key");
   const UnverifiedQuoteSignature& signature = **claims.signature;
-  if (signature.hash != kTpmAlgSha256) return answer(false, expected, fmt::format("hash {:04x}", signature.hash));
-  const bool good = verifies(claims.raw.quote, signature, *claims.hcl->attestation_key);
+  const std::uint16_t hash = hash_of(**claims.quote, signature);
+  const EVP_MD* digest = digest_of(hash);
+  if (digest == nullptr) return answer(false, expected, evidence::azure_vm::bank_name(hash));
+  const bool good = verifies(claims.raw.quote, signature, digest, *claims.hcl->attestation_key);
   return answer(good, expected, good ? "so it is" : "a signature that does not verify");
 }
 
 // The values that the quote selects, one after another; or why they are not all there.
-Result<Bytes> selected_values(const UnverifiedQuote& quote, const std::vector<ByteArray<32>>& values) {
+Result<Bytes> selected_values(const UnverifiedQuote& quote, const evidence::azure_vm::PcrValues& values) {
   Bytes out;
   for (const auto& selection : quote.pcr_select) {
     for (const std::uint8_t pcr : selection.pcrs()) {
-      if (selection.hash != kTpmAlgSha256) {
-        return base::fail(ErrorKind::malformed, fmt::format("PCRs of another bank, {:04x}", selection.hash));
+      const auto value = values.find({selection.hash, pcr});
+      if (value == values.end()) {
+        return base::fail(ErrorKind::malformed,
+                          fmt::format("no value of PCR {} of {}", pcr, evidence::azure_vm::bank_name(selection.hash)));
       }
-      if (pcr >= values.size()) return base::fail(ErrorKind::malformed, fmt::format("no value of PCR {}", pcr));
-      out.insert(out.end(), values[pcr].begin(), values[pcr].end());
+      out.insert(out.end(), value->second.begin(), value->second.end());
     }
   }
   return out;
 }
 
+// Empty where the hash is none that may sign.
+Bytes digest_by(std::uint16_t hash, ByteView bytes) {
+  const auto copy = [](const auto& digest) { return Bytes(digest.begin(), digest.end()); };
+  switch (hash) {
+    case kTpmAlgSha256: return copy(base::sha256(bytes));
+    case 0x000C: return copy(base::sha384(bytes));
+    case 0x000D: return copy(base::sha512(bytes));
+    default: return {};
+  }
+}
+
 Answer judge_pcr_digest(const AuthenticateContext& context) {
-  const std::string what = "SHA-256 of the PCR values selected";
+  const std::string what = "the digest of the PCR values selected";
   if (auto none = no_quote(context, what)) return *std::move(none);
   const UnverifiedQuote& quote = **context.azure_vm->quote;
   const auto& values = context.azure_vm->raw.pcrs;
@@ -110,7 +152,7 @@ Answer judge_pcr_digest(const AuthenticateContext& context) {
     return not_requested(what, "no PCR values in the evidence");
   const auto selected = selected_values(quote, values);
   if (!selected) return answer(false, what, selected.error().what);
-  const base::Sha256 digest = base::sha256(*selected);
+  const Bytes digest = digest_by(hash_of(quote, **context.azure_vm->signature), *selected);
   return answer(base::constant_time_equal(digest, quote.pcr_digest), base::to_hex(quote.pcr_digest),
                 base::to_hex(digest));
 }

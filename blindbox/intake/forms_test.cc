@@ -203,7 +203,7 @@ TEST(Json, OfHostsAndServicesIsRecognisedByWhatItHolds) {
                            escaped(pem(chain()[1]) + pem(chain()[2])) + R"(","cacheControl":"86400"})";
   expect_chain(bytes_of(thim), "THIM");
   const auto quoted = [&escaped](std::string text) {
-    for (std::size_t at = 0; at < text.size(); at += text[at] == '\\' || text[at] == '"' ? 2 : 1) {
+    for (std::size_t at = 0; at < text.size(); at += text[at] == '\\' || text[at] == '"' ? 2U : 1U) {
       if (text[at] == '\\' || text[at] == '"') text.insert(at, 1, '\\');
     }
     return '"' + escaped(text) + '"';

@@ -8,6 +8,7 @@
 #include "blindbox/base/file.h"
 #include "blindbox/emulator/testing.h"
 #include "blindbox/intake/intake.h"
+#include "blindbox/policy/starting_point.h"
 #include "blindbox/verifier/report_text.h"
 #include "blindbox/verifier/verify.h"
 #include "tests/vectors/made_azure_vm.h"
@@ -50,8 +51,7 @@ std::vector<Blob> joined(std::vector<Blob> blobs, const std::vector<Blob>& more)
 }
 
 verifier::Verdict judge(const Intake& intake, const std::vector<std::uint8_t>& pinned, bool tampered = false) {
-  policy::Policy policy;
-  policy.sev_snp.products[evidence::sev_snp::Product::milan] = {};
+  policy::Policy policy = policy::safe_defaults();
   const auto processor = emulator::test_processor();
   const Bytes fingerprint = base::from_hex(processor->fingerprint()).value();
   std::ranges::copy(fingerprint, policy.unsafe.trust_emulator.emplace().ark_spki_sha256.begin());

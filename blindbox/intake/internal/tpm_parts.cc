@@ -17,6 +17,7 @@ using evidence::azure_vm::PcrSelection;
 using evidence::azure_vm::PcrValues;
 
 constexpr std::size_t kSha256 = 32;
+constexpr const char* kSignature = "TPM quote's signature";
 constexpr std::size_t kRsaSizes[] = {256, 384, 512};
 
 tl::unexpected<Error> differ(const std::string& one, const std::string& other, const std::string& what) {
@@ -90,7 +91,15 @@ Result<void> TpmParts::settle_quoted(const Light& light) {
 }
 
 Result<void> TpmParts::settle_signature(evidence::AzureVm& vm, const Light& light) {
-  if (vm.quote.empty() || !vm.quote_signature.empty()) return {};
+  if (vm.quote.empty()) return {};
+  if (!vm.quote_signature.empty()) {
+    // The same once more, without its frame.
+    const std::string_view known = base::as_text(vm.quote_signature);
+    for (const Part& part : offers_) {
+      if (!is_settled(part) && known.ends_with(base::as_text(part.bytes))) settled_[part.source] = kSignature;
+    }
+    return {};
+  }
   const Part* found = nullptr;
   for (const Part& part : offers_) {
     const std::size_t size = part.bytes.size();
@@ -98,10 +107,10 @@ Result<void> TpmParts::settle_signature(evidence::AzureVm& vm, const Light& ligh
                                            : std::ranges::find(kRsaSizes, size) != std::end(kRsaSizes);
     if (is_settled(part) || !fits) continue;
     if (found != nullptr && found->bytes != part.bytes) {
-      return differ(found->source, part.source, "TPM quote's signature");
+      return differ(found->source, part.source, kSignature);
     }
     if (found == nullptr) found = &part;
-    settled_[part.source] = "TPM quote's signature";
+    settled_[part.source] = kSignature;
   }
   if (found != nullptr) vm.quote_signature = found->bytes;
   return {};

@@ -33,7 +33,7 @@ http::Response refuse(unsigned status, const std::string& why) {
 }
 
 std::string to_pem(ByteView der) {
-  const internal::Bio bio(internal::must_have(BIO_new(BIO_s_mem()), "make a buffer"));
+  const openssl::Bio bio(internal::must_have(BIO_new(BIO_s_mem()), "make a buffer"));
   internal::must(PEM_write_bio(bio.get(), "CERTIFICATE", "", base::uchars(der), static_cast<long>(der.size())) > 0,
                  "encode PEM");
   char* text = nullptr;

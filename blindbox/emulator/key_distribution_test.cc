@@ -68,7 +68,7 @@ TEST(KeyDistribution, hands_out_chains_and_lists) {
   const auto answer = answer_key_request(*test_processor(), {revoked}, {"GET", "/vcek/v1/Genoa/crl", {}, ""});
   ASSERT_EQ(answer.status, 200U);
   const unsigned char* at = base::uchars(base::view(answer.body));
-  const internal::Crl crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(answer.body.size())));
+  const openssl::Crl crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(answer.body.size())));
   ASSERT_NE(crl, nullptr);
   ASSERT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl.get())), 1);
   const auto* entry = sk_X509_REVOKED_value(X509_CRL_get_REVOKED(crl.get()), 0);

@@ -19,8 +19,8 @@
 namespace blindbox::emulator {
 namespace {
 
-using internal::Bio;
-using internal::PKey;
+using openssl::Bio;
+using openssl::PKey;
 
 constexpr std::size_t kKeyFileCap = 16 * 1024;
 

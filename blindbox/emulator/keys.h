@@ -4,19 +4,19 @@
 
 #include <string>
 
+#include "blindbox/base/openssl.h"
 #include "blindbox/base/result.h"
-#include "blindbox/emulator/openssl.h"
 
 namespace blindbox::emulator {
 
 // ARK, ASK and ASVK are RSA-4096, VCEK and VLEK are P-384, as AMD's are. One set serves every product: the names in
 // the certificates differ, and a policy names one fingerprint.
 struct Keys {
-  internal::PKey ark;
-  internal::PKey ask;
-  internal::PKey asvk;
-  internal::PKey vcek;
-  internal::PKey vlek;
+  openssl::PKey ark;
+  openssl::PKey ask;
+  openssl::PKey asvk;
+  openssl::PKey vcek;
+  openssl::PKey vlek;
 };
 
 // Fresh keys, in memory only. Three RSA-4096 keys take a few seconds.

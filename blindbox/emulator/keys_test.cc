@@ -60,7 +60,7 @@ TEST(Keys, AreFreshEachTimeAndTheFingerprintIsTheArksSpki) {
   EXPECT_NE(fingerprint(one), test_processor()->fingerprint());
   const Bytes der = test_processor()->certificates(Guest())[2];
   const unsigned char* at = base::uchars(der);
-  const internal::Certificate ark(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  const openssl::Certificate ark(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
   unsigned char* spki = nullptr;
   const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(ark.get()), &spki);
   const auto digest = base::sha256(std::as_bytes(std::span(spki, static_cast<std::size_t>(length))));

@@ -16,9 +16,9 @@ namespace blindbox::emulator {
 namespace {
 
 using evidence::sev_snp::parse_report;
-using internal::Certificate;
-using internal::Crl;
-using internal::Deleter;
+using openssl::Deleter;
+using openssl::Certificate;
+using openssl::Crl;
 
 using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
@@ -66,7 +66,7 @@ int openssl_verify(const std::vector<Bytes>& certificates, base::Time at = base:
 }
 
 std::string text_of(ByteView certificate) {
-  const internal::Bio bio(BIO_new(BIO_s_mem()));
+  const openssl::Bio bio(BIO_new(BIO_s_mem()));
   X509_print_ex(bio.get(), parse(certificate).get(), XN_FLAG_ONELINE, X509_FLAG_COMPAT);
   char* text = nullptr;
   const long length = BIO_get_mem_data(bio.get(), &text);
@@ -76,12 +76,12 @@ std::string text_of(ByteView certificate) {
 // The signature as a verifier that reads AMD's specification would check it.
 bool signed_by(const Bytes& report, ByteView leaf) {
   const auto parsed = parse_report(report).value();
-  const internal::EcdsaSignature signature(ECDSA_SIG_new());
+  const openssl::EcdsaSignature signature(ECDSA_SIG_new());
   ECDSA_SIG_set0(signature.get(), BN_lebin2bn(base::uchars(parsed.signature_r), 72, nullptr),
                  BN_lebin2bn(base::uchars(parsed.signature_s), 72, nullptr));
   unsigned char* der = nullptr;
   const int length = i2d_ECDSA_SIG(signature.get(), &der);
-  const internal::DigestContext context(EVP_MD_CTX_new());
+  const openssl::DigestContext context(EVP_MD_CTX_new());
   const Certificate certificate = parse(leaf);
   EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha384(), nullptr, X509_get0_pubkey(certificate.get()));
   const int verified =

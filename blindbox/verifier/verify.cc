@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/verifier/verify.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "blindbox/verifier/internal/authenticator.h"
 #include "blindbox/verifier/internal/checks.h"
 #include "blindbox/verifier/internal/verdict_builder.h"
@@ -30,10 +33,33 @@ const endorsements::uvm::UnverifiedEndorsement* uvm_of(const ParseContext& parse
   return parsed.uvm && *parsed.uvm ? &**parsed.uvm : nullptr;
 }
 
+// Where several keys of the kind came with the evidence (a chip's under several TCBs, or several chips'), the ones that
+// speak of this report's chip and TCB; where none does, all of them. Nothing rests on the choice: every check of the
+// chain follows it.
+std::vector<endorsements::Certificate> candidates(const std::vector<endorsements::Certificate>& certificates,
+                                                  const evidence::sev_snp::UnverifiedReport& report,
+                                                  evidence::sev_snp::SigningKey kind) {
+  const std::string_view name = endorsements::sev_snp::leaf_common_name(kind);
+  const auto is_leaf = [&](const endorsements::Certificate& one) { return one.common_name() == name; };
+  if (std::ranges::count_if(certificates, is_leaf) < 2) return certificates;
+  const auto speaks_of_it = [&](const endorsements::Certificate& one) {
+    const auto claims = endorsements::sev_snp::read_leaf(one, kind);
+    return claims && evidence::sev_snp::encode_tcb(claims->tcb, claims->product) == report.reported_tcb &&
+           std::ranges::equal(claims->hwid, std::span(report.chip_id).first(claims->hwid.size()));
+  };
+  if (std::ranges::none_of(certificates, [&](const auto& one) { return is_leaf(one) && speaks_of_it(one); })) {
+    return certificates;
+  }
+  std::vector<endorsements::Certificate> kept;
+  std::ranges::copy_if(certificates, std::back_inserter(kept),
+                       [&](const auto& one) { return !is_leaf(one) || speaks_of_it(one); });
+  return kept;
+}
+
 AuthenticateContext authenticate_context(const ParseContext& parsed, const Subject& subject,
                                          const policy::Policy& policy, base::Time now) {
   const auto kind = static_cast<evidence::sev_snp::SigningKey>(parsed.report->signing_key);
-  auto chain = endorsements::sev_snp::select_chain(*parsed.certificates, kind, now);
+  auto chain = endorsements::sev_snp::select_chain(candidates(*parsed.certificates, *parsed.report, kind), kind, now);
   auto leaf = read_leaf(chain);
   const RootTrust trust = chain ? root_trust(*chain, policy.unsafe) : RootTrust{};
   return {.bytes = parsed.bytes,

@@ -188,6 +188,9 @@ class Stage:
             subprocess.run(["fusermount3", "-uz", mount], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def processes(self):
+        return list(self._processes)
+
     def run(self, *arguments, stdout=subprocess.PIPE):
         done = subprocess.run([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=stdout,
                               stderr=subprocess.PIPE, cwd=self.folder, env=self.environment, timeout=PATIENCE,
@@ -252,6 +255,15 @@ class StageTest(unittest.TestCase):
     def setUpClass(cls):
         cls.stage = Stage()
         cls.addClassCleanup(cls.stage.close)
+
+    def run(self, result=None):
+        """What the processes said is printed where a test of theirs failed, before it goes with the stage."""
+        failures = len(result.failures) + len(result.errors) if result else 0
+        done = super().run(result)
+        if result and len(result.failures) + len(result.errors) > failures:
+            for process in self.stage.processes():
+                print(f"--- {process.name} said:\n{process.errors()}", file=sys.stderr)
+        return done
 
     def expect(self, ran, code, *texts, out=""):
         """The exit status, every text in what was said, and nothing but out on standard output (None: anything)."""

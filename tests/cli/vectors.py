@@ -58,7 +58,11 @@ CASES = [
     Case(["sev-snp/milan-v2-aci-kms/report.bin", "sev-snp/leaf-not-amd-signed/test-vcek-invalid-legacy.der"],
          "2024-01-01", 4, "sev_snp.chain.signatures"),
     Case(["sev-snp/milan-v2-aci-kms", "sev-snp/crl-milan-2022"], "2024-01-01", 4, "sev_snp.crl"),
-    Case(["sev-snp/milan-v2-aci-kms", "sev-snp/crl-genoa-2022"], "2023-01-01", 4, "sev_snp.crl"),
+    Case(["sev-snp/milan-v2-aci-kms", "sev-snp/crl-genoa-2022"], "2023-01-01"),  # another root's list: left aside
+    Case(["sev-snp/milan-v2-aci-kms", "sev-snp/crl-genoa-2022", "sev-snp/crl-milan-2022"], "2024-01-01", 4,
+         "sev_snp.crl"),
+    Case(["sev-snp/milan-v3-azcvm-lunal", "sev-snp/_roots/test_amd_milan_crl.pem", "sev-snp/_roots/test_amd_genoa_crl.pem",
+          "sev-snp/crl-milan-2022", "sev-snp/crl-genoa-2022"], "2025-09-01"),
     Case(["sev-snp/milan-v2-aci-kms", "sev-snp/crl-milan-2022"], "2023-01-01"),
     Case(["sev-snp/milan-v3-azcvm-lunal", "sev-snp/_roots/test_amd_milan_crl.pem"], "2025-09-01"),
     # A genuine leaf of another chip.

@@ -12,8 +12,8 @@
 namespace blindbox::vectors {
 namespace {
 
-using emulator::internal::DigestContext;
-using emulator::internal::PKey;
+using openssl::DigestContext;
+using openssl::PKey;
 
 void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "blindbox/emulator/openssl.h"
+#include "blindbox/base/openssl.h"
 #include "blindbox/emulator/security_processor.h"
 
 namespace blindbox::vectors {

@@ -11,10 +11,10 @@
 namespace blindbox::vectors {
 namespace {
 
-using emulator::internal::Certificate;
-using emulator::internal::DigestContext;
-using emulator::internal::Extension;
 using evidence::CborWriter;
+using openssl::Certificate;
+using openssl::DigestContext;
+using openssl::Extension;
 
 const base::Time kFrom = base::now() - std::chrono::hours(48);
 const base::Time kUntil = base::now() + std::chrono::hours(24 * 365);

@@ -210,9 +210,19 @@ TEST(RealEvidence, TakesTheLatestOfAKeysCertificates) {
   std::ranges::reverse(evidence.certificates);
   EXPECT_TRUE(judge(evidence, policy, row->at).accepted());
   EXPECT_TRUE(judge(evidence, policy, "2026-01-15").accepted()) << "before it was issued the first one counts";
-  // Another key under the same name is somebody else's.
-  evidence.certificates.push_back(vectors::read("milan-v3-azcvm-cdai/vcek.der"));
-  EXPECT_THAT(failed(judge(evidence, policy, row->at)), testing::ElementsAre("sev_snp.chain.complete"));
+}
+
+TEST(RealEvidence, TakesOfSeveralChipsTheReportsOwn) {
+  BLINDBOX_NEED_VECTORS();
+  evidence::Evidence evidence = load(accepted_case());
+  const policy::Policy policy = policy_for(evidence);
+  const Bytes own = evidence.certificates.back();
+  evidence.certificates.push_back(vectors::read("milan-v3-aci-svn101-tav/vcek.der"));
+  evidence.certificates.push_back(vectors::read("milan-v2-google-debug/vcek.der"));
+  EXPECT_TRUE(judge(evidence, policy, accepted_case().at).accepted());
+  // Where none speaks of the report, nobody chooses.
+  std::erase(evidence.certificates, own);
+  EXPECT_THAT(failed(judge(evidence, policy, accepted_case().at)), testing::ElementsAre("sev_snp.chain.complete"));
 }
 
 TEST(RealEvidence, ALeafThatAmdDidNotSignIsRefused) {

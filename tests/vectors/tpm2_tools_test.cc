@@ -30,7 +30,7 @@ std::string key_of(const std::string& name) {
   const Bytes pem = file(name + ".key.pem");
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
                                                       &BIO_free);
-  const emulator::internal::PKey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
+  const openssl::PKey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
   return vectors::jwk(key.get(), "HCLAkPub");
 }
 

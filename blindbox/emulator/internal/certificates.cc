@@ -11,8 +11,8 @@ namespace {
 using base::uchars;
 
 // The order and the string types are those of AMD's certificates: a check may compare encoded names.
-Name amd_name(const std::string& common_name) {
-  Name name(must_have(X509_NAME_new(), "make a name"));
+openssl::Name amd_name(const std::string& common_name) {
+  openssl::Name name(must_have(X509_NAME_new(), "make a name"));
   const auto add = [&](const char* field, int type, const std::string& value) {
     must(X509_NAME_add_entry_by_txt(name.get(), field, type, uchars(base::view(value)), static_cast<int>(value.size()),
                                     -1, 0) == 1,
@@ -27,8 +27,8 @@ Name amd_name(const std::string& common_name) {
   return name;
 }
 
-Asn1Time asn1_time(base::Time time) {
-  return Asn1Time(must_have(ASN1_TIME_set(nullptr, time.time_since_epoch().count()), "encode a time"));
+openssl::Asn1Time asn1_time(base::Time time) {
+  return openssl::Asn1Time(must_have(ASN1_TIME_set(nullptr, time.time_since_epoch().count()), "encode a time"));
 }
 
 base::Time years_later(base::Time time, int years) {
@@ -39,15 +39,15 @@ base::Time years_later(base::Time time, int years) {
   return std::chrono::sys_days(date) + (time - day);
 }
 
-Integer asn1_integer(std::uint64_t value) {
-  Integer number(must_have(ASN1_INTEGER_new(), "make an integer"));
+openssl::Integer asn1_integer(std::uint64_t value) {
+  openssl::Integer number(must_have(ASN1_INTEGER_new(), "make an integer"));
   must(ASN1_INTEGER_set_uint64(number.get(), value) == 1, "set an integer");
   return number;
 }
 
 // RSASSA-PSS, SHA-384, MGF1 with SHA-384, salt of 48 bytes: what AMD signs with.
-DigestContext pss_signer(EVP_PKEY* key) {
-  DigestContext context(must_have(EVP_MD_CTX_new(), "make a digest context"));
+openssl::DigestContext pss_signer(EVP_PKEY* key) {
+  openssl::DigestContext context(must_have(EVP_MD_CTX_new(), "make a digest context"));
   EVP_PKEY_CTX* padding = nullptr;
   must(EVP_DigestSignInit(context.get(), &padding, EVP_sha384(), nullptr, key) == 1 &&
            EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) == 1 &&
@@ -67,13 +67,14 @@ Bytes to_der(Encode encode, T* object) {
   return out;
 }
 
-Certificate from_der(ByteView der) {
+openssl::Certificate from_der(ByteView der) {
   const unsigned char* at = uchars(der);
-  return Certificate(must_have(d2i_X509(nullptr, &at, static_cast<long>(der.size())), "read its own certificate"));
+  return openssl::Certificate(
+      must_have(d2i_X509(nullptr, &at, static_cast<long>(der.size())), "read its own certificate"));
 }
 
-Certificate begin(const Issue& issue) {
-  Certificate certificate(must_have(X509_new(), "make a certificate"));
+openssl::Certificate begin(const Issue& issue) {
+  openssl::Certificate certificate(must_have(X509_new(), "make a certificate"));
   X509* x = certificate.get();
   must(X509_set_version(x, X509_VERSION_3) == 1 && X509_set_serialNumber(x, asn1_integer(issue.serial).get()) == 1 &&
            X509_set_subject_name(x, amd_name(issue.subject).get()) == 1 &&
@@ -88,15 +89,16 @@ Certificate begin(const Issue& issue) {
 void add_standard(X509* x, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, x, nullptr, nullptr, 0);
-  const Extension extension(must_have(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()), "make an extension"));
+  const openssl::Extension extension(
+      must_have(X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()), "make an extension"));
   must(X509_add_ext(x, extension.get(), -1) == 1, "add an extension");
 }
 
 void add_amd(X509* x, const std::string& suffix, ByteView value) {
-  const Object oid(must_have(OBJ_txt2obj(("1.3.6.1.4.1.3704.1." + suffix).c_str(), 1), "make an OID"));
-  const OctetString octets(must_have(ASN1_OCTET_STRING_new(), "make an octet string"));
+  const openssl::Object oid(must_have(OBJ_txt2obj(("1.3.6.1.4.1.3704.1." + suffix).c_str(), 1), "make an OID"));
+  const openssl::OctetString octets(must_have(ASN1_OCTET_STRING_new(), "make an octet string"));
   must(ASN1_OCTET_STRING_set(octets.get(), uchars(value), static_cast<int>(value.size())) == 1, "fill an extension");
-  const Extension extension(
+  const openssl::Extension extension(
       must_have(X509_EXTENSION_create_by_OBJ(nullptr, oid.get(), 0, octets.get()), "make an extension"));
   must(X509_add_ext(x, extension.get(), -1) == 1, "add an extension");
 }
@@ -121,7 +123,7 @@ void add_amd(X509* x, const std::string& suffix, const std::string& ia5) {
 
 Bytes finish(X509* x, EVP_PKEY* issuer_key) {
   add_standard(x, nullptr, NID_netscape_comment, kComment);
-  const DigestContext signer = pss_signer(issuer_key);
+  const openssl::DigestContext signer = pss_signer(issuer_key);
   must(X509_sign_ctx(x, signer.get()) > 0, "sign a certificate");
   return to_der(i2d_X509, x);
 }
@@ -134,7 +136,7 @@ std::string crl_address(const std::string& family, Product product) {
 }  // namespace
 
 Bytes issue_ark(const Issue& issue, Product product) {
-  const Certificate ark = begin(issue);
+  const openssl::Certificate ark = begin(issue);
   add_standard(ark.get(), ark.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
   add_standard(ark.get(), ark.get(), NID_subject_key_identifier, "hash");
   add_standard(ark.get(), ark.get(), NID_basic_constraints, "critical,CA:TRUE");
@@ -143,8 +145,8 @@ Bytes issue_ark(const Issue& issue, Product product) {
 }
 
 Bytes issue_intermediate(const Issue& issue, Product product, const std::string& family, ByteView issuer) {
-  const Certificate ark = from_der(issuer);
-  const Certificate ask = begin(issue);
+  const openssl::Certificate ark = from_der(issuer);
+  const openssl::Certificate ask = begin(issue);
   add_standard(ask.get(), ark.get(), NID_subject_key_identifier, "hash");
   add_standard(ask.get(), ark.get(), NID_authority_key_identifier, "keyid:always");
   add_standard(ask.get(), ark.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
@@ -157,7 +159,7 @@ Bytes issue_intermediate(const Issue& issue, Product product, const std::string&
 Bytes issue_leaf(const Issue& issue, const LeafClaims& claims) {
   const bool turin = claims.product == Product::turin;
   const bool vlek = claims.hwid.empty();
-  const Certificate leaf = begin(issue);
+  const openssl::Certificate leaf = begin(issue);
   X509* x = leaf.get();
   // A VLEK names no stepping, for it belongs to no chip.
   std::string name(evidence::sev_snp::product_name(claims.product));
@@ -179,15 +181,15 @@ Bytes issue_leaf(const Issue& issue, const LeafClaims& claims) {
 
 Bytes issue_crl(const std::string& issuer, EVP_PKEY* key, ByteView issuer_certificate,
                 const std::vector<std::uint64_t>& revoked, base::Time this_update, base::Time next_update) {
-  const Certificate ark = from_der(issuer_certificate);
-  const Crl crl(must_have(X509_CRL_new(), "make a CRL"));
+  const openssl::Certificate ark = from_der(issuer_certificate);
+  const openssl::Crl crl(must_have(X509_CRL_new(), "make a CRL"));
   must(X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2) == 1 &&
            X509_CRL_set_issuer_name(crl.get(), amd_name(issuer).get()) == 1 &&
            X509_CRL_set1_lastUpdate(crl.get(), asn1_time(this_update).get()) == 1 &&
            X509_CRL_set1_nextUpdate(crl.get(), asn1_time(next_update).get()) == 1,
        "fill a CRL");
   for (const std::uint64_t serial : revoked) {
-    Revoked entry(must_have(X509_REVOKED_new(), "make a CRL entry"));
+    openssl::Revoked entry(must_have(X509_REVOKED_new(), "make a CRL entry"));
     must(X509_REVOKED_set_serialNumber(entry.get(), asn1_integer(serial).get()) == 1 &&
              X509_REVOKED_set_revocationDate(entry.get(), asn1_time(this_update).get()) == 1 &&
              X509_CRL_add0_revoked(crl.get(), entry.get()) == 1,
@@ -196,12 +198,12 @@ Bytes issue_crl(const std::string& issuer, EVP_PKEY* key, ByteView issuer_certif
   }
   X509V3_CTX context;
   X509V3_set_ctx(&context, ark.get(), nullptr, nullptr, crl.get(), 0);
-  const Extension authority(must_have(
+  const openssl::Extension authority(must_have(
       X509V3_EXT_conf_nid(nullptr, &context, NID_authority_key_identifier, "keyid:always"), "make an extension"));
   must(X509_CRL_add_ext(crl.get(), authority.get(), -1) == 1 &&
            X509_CRL_add1_ext_i2d(crl.get(), NID_crl_number, asn1_integer(1).get(), 0, 0) == 1,
        "add a CRL extension");
-  const DigestContext signer = pss_signer(key);
+  const openssl::DigestContext signer = pss_signer(key);
   must(X509_CRL_sort(crl.get()) == 1 && X509_CRL_sign_ctx(crl.get(), signer.get()) > 0, "sign a CRL");
   return to_der(i2d_X509_CRL, crl.get());
 }

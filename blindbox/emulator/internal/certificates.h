@@ -9,8 +9,8 @@
 
 #include "blindbox/base/bytes.h"
 #include "blindbox/base/clock.h"
+#include "blindbox/base/openssl.h"
 #include "blindbox/emulator/guest.h"
-#include "blindbox/emulator/openssl.h"
 
 namespace blindbox::emulator::internal {
 

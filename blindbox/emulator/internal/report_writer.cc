@@ -98,7 +98,7 @@ Bytes write_report(const Guest& guest, const ByteArray<64>& chip_id, const ByteA
 }
 
 void sign_report(Bytes& report, EVP_PKEY* key) {
-  const DigestContext context(must_have(EVP_MD_CTX_new(), "make a digest context"));
+  const openssl::DigestContext context(must_have(EVP_MD_CTX_new(), "make a digest context"));
   const ByteView body = ByteView(report).first(kSignedSize);
   std::size_t length = 0;
   must(EVP_DigestSignInit(context.get(), nullptr, EVP_sha384(), nullptr, key) == 1 &&
@@ -109,7 +109,8 @@ void sign_report(Bytes& report, EVP_PKEY* key) {
                       body.size()) == 1,
        "sign a report");
   const unsigned char* at = uchars(der);
-  const EcdsaSignature signature(must_have(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(length)), "read a signature"));
+  const openssl::EcdsaSignature signature(
+      must_have(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(length)), "read a signature"));
   auto* r = reinterpret_cast<unsigned char*>(report.data() + kSignedSize);
   must(BN_bn2lebinpad(ECDSA_SIG_get0_r(signature.get()), r, 72) == 72 &&
            BN_bn2lebinpad(ECDSA_SIG_get0_s(signature.get()), r + 72, 72) == 72,

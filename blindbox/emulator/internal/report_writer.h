@@ -2,8 +2,8 @@
 // ATTESTATION_REPORT in AMD's layout: the unsigned bytes, and the signature over them.
 #pragma once
 
+#include "blindbox/base/openssl.h"
 #include "blindbox/emulator/guest.h"
-#include "blindbox/emulator/openssl.h"
 
 namespace blindbox::emulator::internal {
 

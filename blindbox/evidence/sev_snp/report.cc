@@ -91,6 +91,10 @@ class Parser {
     if (report_.version >= 5) {
       report_.launch_mit_vector = reader_.u64le();
       report_.current_mit_vector = reader_.u64le();
+    } else if (report_.version == 4) {
+      // AMD never published version 4, and real Milan machines report it (firmware 1.55.31): it is read as version 3,
+      // but where version 5 has its vectors nothing is known that must be zero. The signature covers these bytes.
+      (void)reader_.take(16);
     } else {
       must_be_zero(16, "reserved bytes at offset 1F8h are not zero");
     }

@@ -3,8 +3,8 @@
 // REPORT_DATA: only so does a quote by that key speak for this very guest.
 #include <algorithm>
 
+#include "blindbox/base/openssl.h"
 #include "blindbox/verifier/internal/checks.h"
-#include "blindbox/verifier/internal/openssl.h"
 
 namespace blindbox::verifier::checks {
 namespace {
@@ -13,8 +13,8 @@ using evidence::azure_vm::HashType;
 using internal::answer;
 using internal::Answer;
 using internal::AuthenticateContext;
-using internal::big_endian_number;
-using internal::Number;
+using openssl::big_endian_number;
+using openssl::Number;
 
 constexpr int kLeastBits = 2048;
 constexpr int kMostBits = 8192;

@@ -6,8 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
+#include "blindbox/base/openssl.h"
 #include "blindbox/verifier/internal/checks.h"
-#include "blindbox/verifier/internal/openssl.h"
 
 namespace blindbox::verifier::checks {
 namespace {
@@ -20,26 +20,26 @@ using evidence::azure_vm::UnverifiedQuoteSignature;
 using internal::answer;
 using internal::Answer;
 using internal::AuthenticateContext;
-using internal::Key;
 using internal::not_requested;
+using openssl::PKey;
 
 // Null where OpenSSL takes the numbers for no key.
-Key public_key(const RsaKey& rsa) {
-  const internal::Number n = internal::big_endian_number(rsa.modulus);
-  const internal::Number e = internal::big_endian_number(rsa.exponent);
-  const internal::ParamsBuilder builder(OSSL_PARAM_BLD_new());
+PKey public_key(const RsaKey& rsa) {
+  const openssl::Number n = openssl::big_endian_number(rsa.modulus);
+  const openssl::Number e = openssl::big_endian_number(rsa.exponent);
+  const openssl::ParamsBuilder builder(OSSL_PARAM_BLD_new());
   if (!n || !e || !builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
     return nullptr;
   }
-  const internal::Params params(OSSL_PARAM_BLD_to_param(builder.get()));
-  const internal::KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  const openssl::Params params(OSSL_PARAM_BLD_to_param(builder.get()));
+  const openssl::PKeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
   EVP_PKEY* key = nullptr;
   if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) {
     return nullptr;
   }
-  return Key(key);
+  return PKey(key);
 }
 
 bool set_padding(EVP_PKEY_CTX* context, RsaScheme scheme) {
@@ -71,7 +71,7 @@ std::uint16_t hash_of(const UnverifiedQuote& quote, const UnverifiedQuoteSignatu
 }
 
 bool verifies(ByteView message, const Bytes& signature, RsaScheme scheme, const EVP_MD* digest, EVP_PKEY* key) {
-  const internal::DigestContext context(EVP_MD_CTX_new());
+  const openssl::DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* settings = nullptr;  // context's own
   const bool good = context && EVP_DigestVerifyInit(context.get(), &settings, digest, nullptr, key) == 1 &&
                     set_padding(settings, scheme) &&
@@ -83,7 +83,7 @@ bool verifies(ByteView message, const Bytes& signature, RsaScheme scheme, const 
 
 // By the scheme that the signature names; bare, by either.
 bool verifies(ByteView message, const UnverifiedQuoteSignature& signature, const EVP_MD* digest, const RsaKey& rsa) {
-  const Key key = public_key(rsa);
+  const PKey key = public_key(rsa);
   if (!key) return false;
   if (signature.scheme) return verifies(message, signature.signature, *signature.scheme, digest, key.get());
   return verifies(message, signature.signature, RsaScheme::rsassa, digest, key.get()) ||

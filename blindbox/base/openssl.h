@@ -6,12 +6,15 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <memory>
 
-namespace blindbox::emulator::internal {
+#include "blindbox/base/bytes.h"
+
+namespace blindbox::base::openssl {
 
 template <auto Free>
 struct Deleter {
@@ -35,5 +38,17 @@ using Object = std::unique_ptr<ASN1_OBJECT, Deleter<ASN1_OBJECT_free>>;
 using Asn1Time = std::unique_ptr<ASN1_TIME, Deleter<ASN1_TIME_free>>;
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
+using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
+using ParamsBuilder = std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>>;
+using Params = std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>>;
 
-}  // namespace blindbox::emulator::internal
+// A big-endian number; null where there is no memory for it.
+[[nodiscard]] inline Number big_endian_number(ByteView bytes) {
+  return Number(BN_bin2bn(uchars(bytes), static_cast<int>(bytes.size()), nullptr));
+}
+
+}  // namespace blindbox::base::openssl
+
+namespace blindbox {
+namespace openssl = base::openssl;
+}  // namespace blindbox

@@ -12,6 +12,13 @@ namespace {
 
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
+// Fetched once: EVP_sha256() would have every hash look its provider up again, which costs more than hashing a key.
+const EVP_MD* fetched(const char* name) {
+  const EVP_MD* algorithm = EVP_MD_fetch(nullptr, name, nullptr);
+  if (algorithm == nullptr) std::abort();
+  return algorithm;  // kept until the program ends
+}
+
 template <std::size_t N>
 ByteArray<N> digest(const EVP_MD* algorithm, ByteView bytes) {
   ByteArray<N> out{};
@@ -27,9 +34,18 @@ ByteArray<N> digest(const EVP_MD* algorithm, ByteView bytes) {
 
 }  // namespace
 
-Sha256 sha256(ByteView bytes) { return digest<32>(EVP_sha256(), bytes); }
-Sha384 sha384(ByteView bytes) { return digest<48>(EVP_sha384(), bytes); }
-Sha512 sha512(ByteView bytes) { return digest<64>(EVP_sha512(), bytes); }
+Sha256 sha256(ByteView bytes) {
+  static const EVP_MD* const algorithm = fetched("SHA2-256");
+  return digest<32>(algorithm, bytes);
+}
+Sha384 sha384(ByteView bytes) {
+  static const EVP_MD* const algorithm = fetched("SHA2-384");
+  return digest<48>(algorithm, bytes);
+}
+Sha512 sha512(ByteView bytes) {
+  static const EVP_MD* const algorithm = fetched("SHA2-512");
+  return digest<64>(algorithm, bytes);
+}
 
 Result<Sha256> sha256_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

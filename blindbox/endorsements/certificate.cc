@@ -12,6 +12,10 @@ namespace blindbox::endorsements {
 using base::fail;
 
 Result<Certificate> Certificate::parse(ByteView der) {
+  return parse(der, der.size() > kCertificateCap ? base::Sha256{} : base::sha256(der));
+}
+
+Result<Certificate> Certificate::parse(ByteView der, const base::Sha256& der_sha256) {
   if (der.size() > kCertificateCap) {
     return fail(ErrorKind::malformed, "a certificate is larger than " + std::to_string(kCertificateCap) + " bytes");
   }
@@ -38,6 +42,7 @@ Result<Certificate> Certificate::parse(ByteView der) {
   out.not_before_ = *not_before;
   out.not_after_ = *not_after;
   out.spki_sha256_ = base::sha256(spki);
+  out.der_sha256_ = der_sha256;
   out.der_ = base::to_bytes(der);
   return out;
 }

@@ -21,6 +21,8 @@ class Certificate {
   // Malformed: over the cap, not DER, trailing bytes, a subject with several common names or organisations, dates
   // that are none.
   [[nodiscard]] static Result<Certificate> parse(ByteView der);
+  // The same where the caller has hashed it already.
+  [[nodiscard]] static Result<Certificate> parse(ByteView der, const base::Sha256& der_sha256);
 
   [[nodiscard]] const std::string& common_name() const { return common_name_; }
   [[nodiscard]] const std::string& organization() const { return organization_; }
@@ -30,6 +32,7 @@ class Certificate {
   // SHA-256 of the SubjectPublicKeyInfo in DER: what roots are pinned by.
   [[nodiscard]] const base::Sha256& spki_sha256() const { return spki_sha256_; }
   [[nodiscard]] const Bytes& der() const { return der_; }
+  [[nodiscard]] const base::Sha256& der_sha256() const { return der_sha256_; }
   // OpenSSL's view, for this folder and for the signature check; lives as long as the certificate or a copy of it.
   [[nodiscard]] X509* get() const { return x509_.get(); }
 
@@ -42,6 +45,7 @@ class Certificate {
   base::Time not_before_{};
   base::Time not_after_{};
   base::Sha256 spki_sha256_{};
+  base::Sha256 der_sha256_{};
   Bytes der_;
 };
 

@@ -60,13 +60,13 @@ Result<Certificate> parse_remembered(ByteView der) {
   if (der.size() > kCertificateCap) return Certificate::parse(der);
   const base::Sha256 digest = base::sha256(der);
   if (auto known = certificates().find(digest)) return *std::move(known);
-  auto certificate = Certificate::parse(der);
+  auto certificate = Certificate::parse(der, digest);
   if (certificate) certificates().remember(digest, *certificate);
   return certificate;
 }
 
 bool is_signed_by(const Certificate& certificate, const Certificate& issuer) {
-  const Signing signing{base::sha256(certificate.der()), issuer.spki_sha256()};
+  const Signing signing{certificate.der_sha256(), issuer.spki_sha256()};
   if (signings().find(signing)) return true;
   EVP_PKEY* key = X509_get0_pubkey(issuer.get());
   const bool good = key != nullptr && X509_verify(certificate.get(), key) == 1;

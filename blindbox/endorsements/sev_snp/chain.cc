@@ -173,7 +173,8 @@ Result<void> check_algorithms(const Chain& chain) {
   for (const Certificate* certificate : members(chain)) {
     const X509_ALGOR* outer = nullptr;
     X509_get0_signature(nullptr, &outer, certificate->get());
-    if (!internal::is_rsa_pss_sha384(outer) || !internal::is_rsa_pss_sha384(X509_get0_tbs_sigalg(certificate->get()))) {
+    const X509_ALGOR* inner = X509_get0_tbs_sigalg(certificate->get());
+    if (!internal::is_rsa_pss_sha384(outer) || X509_ALGOR_cmp(outer, inner) != 0) {
       ERR_clear_error();
       return fail(ErrorKind::not_authentic, certificate->common_name() + " is not signed by RSASSA-PSS with SHA-384");
     }

@@ -57,6 +57,20 @@ class Sources(harness.StageTest):
         self.assertEqual([check["id"] for check in verdict["checks"] if check["outcome"] == "failed"],
                          ["sev_snp.report.version"])
 
+    def test_memory_stays_within_a_few_times_a_file(self):
+        size = 16 << 20
+        limit = 320 << 20
+        for name, contents in [("empty sequences", b"\x30\x00" * (size // 2)), ("one sequence", b"\x30\x83\xff\xff\xfb" + b"\x30\x00" * (size // 2 - 2)),
+                               ("base64", base64.b64encode(bytes(size // 4 * 3))[:size]), ("hexadecimal", b"30" * (size // 2)),
+                               ("PEM", b"-----BEGIN X-----\n-----END X-----\n" * (size // 36)), ("lists", b"[" + b"[]," * (600 << 10) + b"[]]"),
+                               ("documents", b"{}" * (size // 2)), ("UTF-16", b"\xff\xfe" + b"A\0" * (size // 2 - 1))]:
+            with self.subTest(name):
+                path = self.stage.write("it", contents)
+                done = subprocess.run([harness.BINARY, "verify", "--offline", path], stdin=subprocess.DEVNULL, check=False,
+                                      capture_output=True, env=self.stage.environment, timeout=harness.PATIENCE,
+                                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+                self.assertEqual(done.returncode, 3, done.stderr[-500:])
+
     def test_what_is_large_is_not_read(self):
         huge = self.stage.write("huge", b"")
         os.truncate(huge, 100 << 20)

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <utility>
 
 #include "blindbox/endorsements/collateral_memo.h"
 #include "blindbox/endorsements/internal/asn1.h"
@@ -70,9 +72,56 @@ bool has_p384(const Certificate& certificate) {
          EVP_PKEY_get_group_name(key, group, sizeof group, nullptr) == 1 && OBJ_sn2nid(group) == NID_secp384r1;
 }
 
-bool may_sign_certificates(X509* x509) {
-  const std::uint32_t flags = X509_get_extension_flags(x509);
-  return (flags & EXFLAG_CA) != 0 && (flags & EXFLAG_KUSAGE) != 0 && (X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) != 0;
+// What a certificate says of itself as an authority. OpenSSL's own reading of extensions hashes the certificate and
+// decodes all of them; these are the ones that are asked for.
+struct Authority {
+  bool sound = true;  // readable, nothing twice, nothing critical that is unknown here
+  bool ca = false;
+  long path_length = -1;  // -1: no limit
+  bool signs_certificates = false;
+};
+
+template <typename Object>
+std::unique_ptr<Object, void (*)(Object*)> decoded(X509_EXTENSION* extension, void (*release)(Object*)) {
+  return {static_cast<Object*>(X509V3_EXT_d2i(extension)), release};
+}
+
+bool stands_before(X509* x509, int index) {
+  const ASN1_OBJECT* object = X509_EXTENSION_get_object(X509_get_ext(x509, index));
+  const int first = X509_get_ext_by_OBJ(x509, object, -1);
+  return first >= 0 && first < index;
+}
+
+void read_constraints(X509_EXTENSION* extension, Authority& out) {
+  const auto constraints = decoded<BASIC_CONSTRAINTS>(extension, &BASIC_CONSTRAINTS_free);
+  out.sound = out.sound && constraints != nullptr;
+  if (!constraints) return;
+  out.ca = constraints->ca != 0;
+  if (constraints->pathlen == nullptr) return;
+  out.path_length = ASN1_INTEGER_get(constraints->pathlen);
+  out.sound = out.sound && out.ca && out.path_length >= 0;
+}
+
+void read_usage(X509_EXTENSION* extension, Authority& out) {
+  constexpr int kKeyCertSign = 5;  // RFC 5280, section 4.2.1.3
+  const auto usage = decoded<ASN1_BIT_STRING>(extension, &ASN1_BIT_STRING_free);
+  out.sound = out.sound && usage != nullptr;
+  out.signs_certificates = usage != nullptr && ASN1_BIT_STRING_get_bit(usage.get(), kKeyCertSign) == 1;
+}
+
+Authority authority_of(X509* x509) {
+  Authority out;
+  for (int i = 0; i < X509_get_ext_count(x509); ++i) {
+    X509_EXTENSION* extension = X509_get_ext(x509, i);
+    if (stands_before(x509, i)) out.sound = false;
+    switch (OBJ_obj2nid(X509_EXTENSION_get_object(extension))) {
+      case NID_basic_constraints: read_constraints(extension, out); break;
+      case NID_key_usage: read_usage(extension, out); break;
+      default: out.sound = out.sound && X509_EXTENSION_get_critical(extension) == 0;
+    }
+  }
+  ERR_clear_error();
+  return out;
 }
 
 }  // namespace
@@ -183,25 +232,21 @@ Result<void> check_algorithms(const Chain& chain) {
 }
 
 Result<void> check_authority(const Chain& chain) {
-  for (const Certificate* certificate : {&chain.intermediate, &chain.root}) {
-    if (!may_sign_certificates(certificate->get())) {
-      return fail(ErrorKind::not_authentic, certificate->common_name() + " is no certificate authority");
-    }
+  const auto refuse = [](const Certificate& certificate, const char* what) {
+    return fail(ErrorKind::not_authentic, certificate.common_name() + what);
+  };
+  const Authority leaf = authority_of(chain.leaf.get());
+  const Authority intermediate = authority_of(chain.intermediate.get());
+  const Authority root = authority_of(chain.root.get());
+  for (const auto& [certificate, says] : {std::pair{&chain.intermediate, &intermediate}, {&chain.root, &root}}) {
+    if (!says->ca || !says->signs_certificates) return refuse(*certificate, " is no certificate authority");
   }
   // The intermediate signs leaves only.
-  if (X509_get_pathlen(chain.intermediate.get()) != 0) {
-    return fail(ErrorKind::not_authentic, chain.intermediate.common_name() + " may sign further authorities");
-  }
-  if ((X509_get_extension_flags(chain.leaf.get()) & EXFLAG_CA) != 0) {
-    return fail(ErrorKind::not_authentic, chain.leaf.common_name() + " is a certificate authority");
-  }
-  for (const Certificate* certificate : members(chain)) {
-    const std::uint32_t flags = X509_get_extension_flags(certificate->get());
-    ERR_clear_error();
-    if ((flags & (EXFLAG_CRITICAL | EXFLAG_INVALID)) != 0) {
-      return fail(ErrorKind::not_authentic,
-                  certificate->common_name() + " has an unreadable or unknown critical extension");
-    }
+  if (intermediate.path_length != 0) return refuse(chain.intermediate, " may sign further authorities");
+  if (leaf.ca) return refuse(chain.leaf, " is a certificate authority");
+  for (const auto& [certificate, says] :
+       {std::pair{&chain.leaf, &leaf}, {&chain.intermediate, &intermediate}, {&chain.root, &root}}) {
+    if (!says->sound) return refuse(*certificate, " has an unreadable or unknown critical extension");
   }
   return {};
 }

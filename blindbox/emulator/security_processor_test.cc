@@ -16,9 +16,9 @@ namespace blindbox::emulator {
 namespace {
 
 using evidence::sev_snp::parse_report;
-using openssl::Deleter;
 using openssl::Certificate;
 using openssl::Crl;
+using openssl::Deleter;
 
 using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;

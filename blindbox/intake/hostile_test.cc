@@ -132,9 +132,9 @@ TEST(Hostile, EncodingsWithinEncodingsEnd) {
 }
 
 TEST(Hostile, CborThatAnnouncesMoreThanThereIsEnds) {
-  for (const char* hex : {"d2845affffffff", "d28441a0bbffffffffffffffff", "d2845bffffffffffffffff00",
-                          "849bffffffffffffffff", "d284", "d2", "84", "8441a0a0f6", "d28442a163a0f640",
-                          "d2844aa1617abbffffffffffffffa0f640"}) {
+  for (const char* hex :
+       {"d2845affffffff", "d28441a0bbffffffffffffffff", "d2845bffffffffffffffff00", "849bffffffffffffffff", "d284",
+        "d2", "84", "8441a0a0f6", "d28442a163a0f640", "d2844aa1617abbffffffffffffffa0f640"}) {
     const auto intake = read_blobs({{"it", base::from_hex(hex).value(), true}, {"report", genuine().report}});
     // Either an endorsement that its own parser will refuse, or nothing; in any case an end.
     ASSERT_TRUE(intake) << hex;

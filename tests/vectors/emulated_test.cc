@@ -432,9 +432,8 @@ TEST(Emulated, AllProblemsOfAppraisalAreSeenAtOnce) {
 TEST(Emulated, WithoutAManifestWhatThePolicyAsksOfItFails) {
   World world = good_world();
   world.manifest_given = false;
-  EXPECT_THAT(failed(judge(world)),
-              testing::ElementsAre("manifest.model_sha256", "manifest.software", "manifest.isolation",
-                                   "manifest.isolation_policy"));
+  EXPECT_THAT(failed(judge(world)), testing::ElementsAre("manifest.model_sha256", "manifest.software",
+                                                         "manifest.isolation", "manifest.isolation_policy"));
   world.policy.manifest = {};
   EXPECT_TRUE(judge(world).accepted());
 }

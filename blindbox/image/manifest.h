@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "blindbox/archive/source.h"
 #include "blindbox/image/digest.h"
 
 namespace blindbox::image {
@@ -25,7 +26,8 @@ inline constexpr std::string_view kOciLayer = "application/vnd.oci.image.layer.v
 inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
-inline constexpr std::string_view kDockerLayer = "application/vnd.docker.image.rootfs.diff.tar";  // and ".gzip", ".zstd"
+inline constexpr std::string_view kDockerLayer =
+    "application/vnd.docker.image.rootfs.diff.tar";  // and ".gzip", ".zstd"
 inline constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
 
 using Annotations = std::map<std::string, std::string>;
@@ -60,7 +62,7 @@ struct Index {
   std::vector<Descriptor> manifests;
 };
 
-enum class Compression { none, gzip, zstd };
+using archive::Compression;
 // Of a layer's media type. ErrorKind::malformed, naming it, for layers that may not be distributed ("foreign"), encrypted
 // ones and everything that is no layer.
 [[nodiscard]] Result<Compression> compression_of(const std::string& media_type);

@@ -3,6 +3,7 @@
 // interfaces. Calls block; one at a time for each object.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,8 +38,8 @@ using Progress = std::function<void(const Transfer&)>;
 
 struct NetworkLimits {
   std::chrono::milliseconds connect{std::chrono::seconds(15)};
-  std::chrono::milliseconds answer{std::chrono::seconds(60)};  // to the head of an answer
-  std::chrono::milliseconds stall{std::chrono::seconds(30)};   // between two pieces of a body
+  std::chrono::milliseconds answer{std::chrono::seconds(60)};        // to the head of an answer
+  std::chrono::milliseconds stall{std::chrono::seconds(30)};         // between two pieces of a body
   std::chrono::milliseconds longest_wait{std::chrono::seconds(60)};  // that a Retry-After may ask for
   std::chrono::milliseconds first_backoff{500};
   unsigned attempts = 5;

@@ -5,13 +5,15 @@
 
 #include <algorithm>
 
+#include "blindbox/archive/file.h"
+#include "blindbox/archive/tar_reader.h"
 #include "blindbox/measure/internal/ext4_image.h"
-#include "blindbox/measure/internal/tar_reader.h"
 
 namespace blindbox::measure {
 namespace {
 
 using namespace internal;
+using namespace archive;
 
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
@@ -128,7 +130,7 @@ class Contents {
 std::uint64_t image_limit(const LayerOptions& options) { return std::min(options.max_size, kMaxImageSize); }
 std::uint64_t file_limit(const LayerOptions& options) { return image_limit(options) * 2 + (std::uint64_t{1} << 20); }
 
-Result<LayerMeasurement> measure(const LayerFile& file, const LayerOptions& options) {
+Result<LayerMeasurement> measure(const File& file, const LayerOptions& options) {
   // The limit does not move what stands in the image: room for descriptors is the hosts' always.
   const std::uint64_t limit = image_limit(options);
   Tree tree(kMaxImageSize);
@@ -153,7 +155,7 @@ Result<LayerMeasurement> measure(const LayerFile& file, const LayerOptions& opti
   return LayerMeasurement{digests.image, image->size(), digests.root};
 }
 
-Result<LayerMeasurement> measure_opened(Result<LayerFile> file, const LayerOptions& options) {
+Result<LayerMeasurement> measure_opened(Result<File> file, const LayerOptions& options) {
   if (!file) return base::pass_on(file);
   auto measured = measure(*file, options);
   if (measured) return measured;
@@ -167,11 +169,11 @@ Result<LayerMeasurement> measure_opened(Result<LayerFile> file, const LayerOptio
 }  // namespace
 
 Result<LayerMeasurement> measure_layer(const std::string& path, const LayerOptions& options) {
-  return measure_opened(LayerFile::open(path, file_limit(options)), options);
+  return measure_opened(File::open(path, file_limit(options)), options);
 }
 
 Result<LayerMeasurement> measure_layer(base::Fd file, const std::string& name, const LayerOptions& options) {
-  return measure_opened(LayerFile::of(std::move(file), name, file_limit(options)), options);
+  return measure_opened(File::of(std::move(file), name, file_limit(options)), options);
 }
 
 }  // namespace blindbox::measure

@@ -114,8 +114,8 @@ TEST(Times, BeforeTheEpochDoNotReadBack) {
   EXPECT_EQ(to_ext4_time(Time::of(-1)), 0xffffffffffffffffU);
   EXPECT_EQ(to_ext4_time(from_ext4_time(to_ext4_time(Time::of(-1)))), 0x37fffffffU);
   EXPECT_EQ(to_ext4_time(Time::of(-0x80000001LL)), 0x80000000U);
-  EXPECT_EQ(parse_pax_time("-0.5")->nanoseconds, 500000000U);
-  EXPECT_FALSE(parse_pax_time(".5"));
+  EXPECT_EQ(archive::parse_pax_time("-0.5")->nanoseconds, 500000000U);
+  EXPECT_FALSE(archive::parse_pax_time(".5"));
 }
 
 // A device of one block, of a full block of hashes, and of one more; against the definition.

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "blindbox/measure/internal/ext4_format.h"
-#include "blindbox/measure/internal/numbers.h"
+#include "blindbox/measure/internal/ext4_time.h"
 #include "blindbox/measure/internal/xattrs.h"
 
 namespace blindbox::measure::internal {

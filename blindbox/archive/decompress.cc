@@ -3,9 +3,9 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "blindbox/measure/internal/source.h"
+#include "blindbox/archive/source.h"
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 tl::unexpected<Error> damaged(const char* format, const std::string& why) {
@@ -109,6 +109,25 @@ class Zstd final : public Decompressed {
 
 }  // namespace
 
+Compression sniff(ByteView first) {
+  const std::string_view magic = base::as_text(first);
+  if (magic.starts_with("\x1f\x8b")) return Compression::gzip;
+  if (magic.starts_with("\x28\xb5\x2f\xfd")) return Compression::zstd;
+  // Zstandard's skippable frames. A tar archive begins with a name, and its checksum refuses these.
+  const bool skippable = magic.size() >= 4 && (static_cast<unsigned char>(magic[0]) & 0xf0U) == 0x50 &&
+                         magic.substr(1).starts_with("\x2a\x4d\x18");
+  return skippable ? Compression::zstd : Compression::none;
+}
+
+std::unique_ptr<Source> decompress(std::unique_ptr<Source> source, Compression compression, std::uint64_t limit) {
+  switch (compression) {
+    case Compression::gzip: return make_gzip_source(std::move(source), limit);
+    case Compression::zstd: return make_zstd_source(std::move(source), limit);
+    case Compression::none: break;
+  }
+  return source;
+}
+
 std::unique_ptr<Source> make_gzip_source(std::unique_ptr<Source> compressed, std::uint64_t limit) {
   auto source = std::make_unique<Gzip>(std::move(compressed), limit);
   if (!source->start()) return nullptr;
@@ -119,4 +138,4 @@ std::unique_ptr<Source> make_zstd_source(std::unique_ptr<Source> compressed, std
   return std::make_unique<Zstd>(std::move(compressed), limit);
 }
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/measure/internal/sparse.h"
+#include "blindbox/archive/sparse.h"
 
 #include <algorithm>
 #include <limits>
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 constexpr std::size_t kElement = 24;  // offset and length, 12 characters each
@@ -155,4 +155,4 @@ bool is_valid(const SparseMap& map, std::int64_t size) {
   return true;
 }
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/measure/internal/tar_header.h"
+#include "blindbox/archive/tar_header.h"
 
 #include <algorithm>
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 using namespace std::string_view_literals;
@@ -183,4 +183,4 @@ Result<void> apply_pax(TarHeader& header, PaxRecords records) {
   return {};
 }
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

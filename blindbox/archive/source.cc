@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/measure/internal/source.h"
+#include "blindbox/archive/source.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 class FileSource final : public Source {
@@ -73,6 +73,7 @@ Result<std::size_t> Source::read(std::span<std::byte> out) {
     begin_ += piece;
     done += piece;
   }
+  position_ += done;
   return done;
 }
 
@@ -90,6 +91,7 @@ Result<std::uint64_t> Source::skip(std::uint64_t length) {
     begin_ += piece;
     done += piece;
   }
+  position_ += done;
   return done;
 }
 
@@ -97,4 +99,4 @@ std::unique_ptr<Source> make_file_source(int fd, std::uint64_t begin, std::uint6
   return std::make_unique<FileSource>(fd, begin, end, name);
 }
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

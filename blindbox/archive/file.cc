@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "blindbox/archive/file.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,9 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "blindbox/measure/internal/source.h"
-
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 tl::unexpected<Error> io_error(const std::string& what) {
@@ -19,29 +19,6 @@ tl::unexpected<Error> io_error(const std::string& what) {
 
 std::int64_t modified(const struct stat& info) {
   return std::int64_t{info.st_mtim.tv_sec} * 1000000000 + info.st_mtim.tv_nsec;
-}
-
-// A file without a name: gone with the process, whatever ends it.
-Result<base::Fd> temporary_file() {
-  const char* configured = std::getenv("TMPDIR");
-  const std::string folder = configured != nullptr && *configured != '\0' ? configured : "/var/tmp";
-  base::Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (file) return file;
-  std::string path = folder + "/blindbox-layer.XXXXXX";
-  file = base::Fd(::mkostemp(path.data(), O_CLOEXEC));
-  if (!file) return io_error("cannot write a temporary file in " + folder);
-  ::unlink(path.c_str());
-  return file;
-}
-
-Result<void> write_all(int fd, ByteView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return io_error("cannot write a temporary file");
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-  }
-  return {};
 }
 
 Result<base::Fd> spool(int from, const std::string& name, std::uint64_t limit) {
@@ -66,14 +43,36 @@ Result<base::Fd> spool(int from, const std::string& name, std::uint64_t limit) {
 
 }  // namespace
 
-Result<LayerFile> LayerFile::open(const std::string& path, std::uint64_t limit) {
+Result<base::Fd> temporary_file() {
+  const char* configured = std::getenv("TMPDIR");
+  const std::string folder = configured != nullptr && *configured != '\0' ? configured : "/var/tmp";
+  base::Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file) return file;
+  std::string path = folder + "/blindbox-archive.XXXXXX";
+  file = base::Fd(::mkostemp(path.data(), O_CLOEXEC));
+  if (!file) return io_error("cannot write a temporary file in " + folder);
+  ::unlink(path.c_str());
+  return file;
+}
+
+Result<void> write_all(int fd, ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return io_error("cannot write a temporary file");
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+Result<File> File::open(const std::string& path, std::uint64_t limit) {
   if (path == "-") return of(base::Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)), "standard input", limit);
   base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file) return io_error("cannot open " + path);
   return of(std::move(file), path, limit);
 }
 
-Result<LayerFile> LayerFile::of(base::Fd file, const std::string& name, std::uint64_t limit) {
+Result<File> File::of(base::Fd file, const std::string& name, std::uint64_t limit) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return io_error("cannot read " + name);
   if (S_ISDIR(info.st_mode)) return base::fail(ErrorKind::io, "cannot read " + name + ": it is a folder");
@@ -85,36 +84,28 @@ Result<LayerFile> LayerFile::of(base::Fd file, const std::string& name, std::uin
     begin = 0;
     if (::fstat(file.get(), &info) != 0) return io_error("cannot read " + name);
   }
-  LayerFile layer;
-  layer.file_ = std::move(file);
-  layer.name_ = name;
-  layer.begin_ = static_cast<std::uint64_t>(begin);
-  layer.end_ = std::max(layer.begin_, static_cast<std::uint64_t>(info.st_size));
-  layer.modified_ = modified(info);
-  if (layer.end_ - layer.begin_ > limit) {
+  File opened;
+  opened.file_ = std::move(file);
+  opened.name_ = name;
+  opened.begin_ = static_cast<std::uint64_t>(begin);
+  opened.end_ = std::max(opened.begin_, static_cast<std::uint64_t>(info.st_size));
+  opened.modified_ = modified(info);
+  if (opened.end_ - opened.begin_ > limit) {
     return base::fail(ErrorKind::limit, name + " has more than " + std::to_string(limit) + " bytes");
   }
-  return layer;
+  return opened;
 }
 
-Result<std::unique_ptr<Source>> LayerFile::stream(std::uint64_t limit) const {
+Result<std::unique_ptr<Source>> File::stream(std::uint64_t limit) const {
   std::array<std::byte, 4> magic{};
   auto got = make_file_source(file_.get(), begin_, end_, name_)->read(magic);
   if (!got) return base::pass_on(got);
-  const std::string_view first = base::as_text(magic);
-  auto file = make_file_source(file_.get(), begin_, end_, name_);
-  // A tar archive begins with a name, and its checksum refuses these.
-  const bool skippable = (static_cast<unsigned char>(first[0]) & 0xf0U) == 0x50 && first.substr(1) == "\x2a\x4d\x18";
-  if (first.starts_with("\x1f\x8b")) {
-    file = make_gzip_source(std::move(file), limit);
-  } else if (first == "\x28\xb5\x2f\xfd" || skippable) {
-    file = make_zstd_source(std::move(file), limit);
-  }
+  auto file = decompress(make_file_source(file_.get(), begin_, end_, name_), sniff(magic), limit);
   if (!file) return base::fail(ErrorKind::internal, "no memory to decompress " + name_);
   return file;
 }
 
-Result<void> LayerFile::unchanged() const {
+Result<void> File::unchanged() const {
   struct stat info {};
   if (::fstat(file_.get(), &info) != 0) return io_error("cannot read " + name_);
   if (static_cast<std::uint64_t>(info.st_size) != end_ || modified(info) != modified_) {
@@ -123,4 +114,4 @@ Result<void> LayerFile::unchanged() const {
   return {};
 }
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers and times as tar archives write them and ext4 keeps them. Where the formats leave a choice, it is the one of
-// Go's archive/tar and of hcsshim's converter, which decide what Azure's hosts mount.
+// Numbers and times as tar archives write them. Where the formats leave a choice, it is the one of Go's archive/tar, by
+// which containers are made.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 
 // Decimal with an optional sign; nothing for anything else, or what does not fit.
 [[nodiscard]] std::optional<std::int64_t> parse_decimal(std::string_view text);
@@ -32,9 +32,4 @@ struct Time {
 // "seconds[.fraction]", POSIX pax, "pax Extended Header File Times".
 [[nodiscard]] std::optional<Time> parse_pax_time(std::string_view text);
 
-// ext4's seconds with two more bits (34) and nanoseconds above them; 0 is no time. Times that do not fit become the
-// nearest that does. A time before 1970 sets every upper bit, as the original does, so it does not read back the same.
-[[nodiscard]] std::uint64_t to_ext4_time(const Time& time);
-[[nodiscard]] Time from_ext4_time(std::uint64_t time);
-
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 
+#include "blindbox/archive/numbers.h"
 #include "blindbox/base/bytes.h"
-#include "blindbox/measure/internal/numbers.h"
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 
 constexpr std::size_t kTarBlock = 512;
 // Of a long name, a set of pax records or a sparse map; the original's limit.
@@ -52,4 +52,4 @@ struct TarHeader {
 // Lets the records overrule the header, and keeps them. An empty value overrules nothing.
 [[nodiscard]] Result<void> apply_pax(TarHeader& header, PaxRecords records);
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/measure/internal/tar_reader.h"
+#include "blindbox/archive/tar_reader.h"
 
 #include <algorithm>
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 tl::unexpected<Error> truncated() { return bad_tar("it ends too early"); }
@@ -193,4 +193,4 @@ Result<std::size_t> TarReader::read(std::span<std::byte> out) {
   return total;
 }
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

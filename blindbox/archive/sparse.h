@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "blindbox/measure/internal/tar_header.h"
+#include "blindbox/archive/tar_header.h"
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 
 struct Fragment {
   std::int64_t offset = 0;
@@ -26,4 +26,4 @@ using NextBlock = std::function<Result<TarBlock>()>;
 // In order, apart, and inside the file.
 [[nodiscard]] bool is_valid(const SparseMap& map, std::int64_t size);
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

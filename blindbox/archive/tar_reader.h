@@ -2,10 +2,10 @@
 // The entries of a tar archive and their contents, one after another, the way Go's archive/tar reads them.
 #pragma once
 
-#include "blindbox/measure/internal/source.h"
-#include "blindbox/measure/internal/sparse.h"
+#include "blindbox/archive/source.h"
+#include "blindbox/archive/sparse.h"
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 
 class TarReader {
  public:
@@ -40,4 +40,4 @@ class TarReader {
   std::size_t fragment_ = 0;  // the next one of the map
 };
 
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

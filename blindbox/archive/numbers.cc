@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/measure/internal/numbers.h"
+#include "blindbox/archive/numbers.h"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
-#include <limits>
 
-namespace blindbox::measure::internal {
+namespace blindbox::archive {
 namespace {
 
 constexpr std::int64_t kNanosecondsPerSecond = 1000000000;
-constexpr int kExt4SecondBits = 34;
-constexpr std::uint64_t kExt4SecondMask = (std::uint64_t{1} << kExt4SecondBits) - 1;
-constexpr std::int64_t kEarliest = -0x80000000LL;
-constexpr std::int64_t kLatest = 0x37fffffffLL;
-
 // Wraps around like the original's arithmetic.
 std::int64_t add(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
@@ -90,18 +82,4 @@ std::optional<Time> parse_pax_time(std::string_view text) {
   return Time::of(*seconds, whole.starts_with('-') ? -nanoseconds : nanoseconds);
 }
 
-std::uint64_t to_ext4_time(const Time& time) {
-  if (time.seconds == Time::kYearOne && time.nanoseconds == 0) return 0;
-  if (time.seconds < kEarliest) return 0x80000000;
-  if (time.seconds > kLatest) return static_cast<std::uint64_t>(kLatest);
-  return static_cast<std::uint64_t>(time.seconds) | std::uint64_t{time.nanoseconds} << kExt4SecondBits;
-}
-
-Time from_ext4_time(std::uint64_t time) {
-  if (time == 0) return {};
-  auto seconds = static_cast<std::int64_t>(time & kExt4SecondMask);
-  if (seconds > 0x7fffffff && seconds < 0x100000000) seconds -= 0x100000000;
-  return Time::of(seconds, static_cast<std::int64_t>(time >> kExt4SecondBits));
-}
-
-}  // namespace blindbox::measure::internal
+}  // namespace blindbox::archive

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "blindbox/http/client.h"
-#include "blindbox/kds/internal/open.h"
 #include "blindbox/net/deadline.h"
+#include "blindbox/net/web.h"
 
 namespace blindbox::kds {
 namespace {
@@ -32,11 +32,11 @@ Client::Client(Origin origin, Limits limits, Pace pace, Warn warn)
 net::Task<Result<Client::Heard>> Client::ask_once(std::string target, std::size_t cap, net::Duration limit) {
   const auto start = std::chrono::steady_clock::now();
   if (origin_.tls && !tls_) {
-    auto made = internal::make_web_context();
+    auto made = net::make_web_context();
     if (!made) co_return base::pass_on(made);
     tls_ = std::move(*made);
   }
-  auto stream = co_await internal::open(origin_, tls_.get(), limit);
+  auto stream = co_await net::open_web(origin_.at, tls_.get(), limit);
   if (!stream) co_return base::pass_on(stream);
   net::Stream& open = **stream;
   net::Deadline overall(open.executor(), [&open] { open.close(); });

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <functional>
-#include <string_view>
 
-#include "blindbox/base/clock.h"
+#include "blindbox/http/retry.h"
 #include "blindbox/net/asio.h"
 
 namespace blindbox::kds {
@@ -28,12 +27,7 @@ struct Limits {
 // Whom the service throttles sends at most one request in so long.
 inline constexpr std::chrono::seconds kThrottled{10};
 
-// What a Retry-After asks for (RFC 9110, section 10.2.3), as seconds or as a date; 0 where it makes no sense, and never
-// more than a day.
-[[nodiscard]] std::chrono::seconds retry_after(std::string_view value, base::Time now);
-
-// Between attempt (from 0) and the next: doubles from half a second to eight, and varies by half, so that clients that
-// failed together do not come back together.
-[[nodiscard]] net::Duration backoff(unsigned attempt, double jitter);
+using http::backoff;
+using http::retry_after;
 
 }  // namespace blindbox::kds

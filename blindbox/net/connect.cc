@@ -8,6 +8,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <charconv>
+#include <optional>
+#include <vector>
 
 #include "blindbox/net/internal/io.h"
 
@@ -32,6 +34,18 @@ bool is_host(std::string_view host) {
   return !host.empty() && host.size() <= 255 &&
          host.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%") ==
              std::string_view::npos;
+}
+
+Result<std::vector<tcp::endpoint>> allowed(const tcp::resolver::results_type& found, const AddressFilter& filter) {
+  std::vector<tcp::endpoint> out;
+  std::optional<Error> refused;
+  for (const auto& entry : found) {
+    const auto judged = filter ? filter(entry.endpoint().address()) : Result<void>{};
+    if (judged) out.push_back(entry.endpoint());
+    if (!judged && !refused) refused = judged.error();
+  }
+  if (out.empty() && refused) return tl::unexpected(std::move(*refused));
+  return out;
 }
 
 }  // namespace
@@ -68,7 +82,7 @@ Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::u
   return parse_host_port(has_port ? std::string(rest) : std::string(rest) + ":" + std::to_string(default_port));
 }
 
-Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
+Task<Result<Socket>> connect_tcp(HostPort to, Duration limit, AddressFilter filter) {
   using asio::experimental::awaitable_operators::operator||;
   const auto executor = co_await asio::this_coro::executor;
   tcp::resolver resolver(executor);
@@ -77,8 +91,10 @@ Task<Result<Socket>> connect_tcp(HostPort to, Duration limit) {
     if (lookup_error) {
       co_return base::fail(ErrorKind::network, "cannot find " + to.host + ": " + lookup_error.message());
     }
+    auto endpoints = allowed(found, filter);
+    if (!endpoints) co_return base::pass_on(endpoints);
     tcp::socket socket(executor);
-    const auto [error, endpoint] = co_await asio::async_connect(socket, found, kAwait);
+    const auto [error, endpoint] = co_await asio::async_connect(socket, *endpoints, kAwait);
     if (error) {
       co_return base::fail(ErrorKind::network, "cannot connect to " + to.text() + ": " + error.message(), "",
                            "is the server running, and is the port right?");

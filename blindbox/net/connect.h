@@ -2,6 +2,8 @@
 // From an address to a connected or a listening socket.
 #pragma once
 
+#include <boost/asio/ip/address.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -22,8 +24,11 @@ struct HostPort {
 // "https://host:port" or "https://host" (port 443); scheme as given, nothing behind the authority but "/".
 [[nodiscard]] Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::uint16_t default_port);
 
-// Tries every address of the host in turn within the limit.
-Task<Result<Socket>> connect_tcp(HostPort to, Duration limit);
+// Judges an address that a name led to, before anything is sent to it; an error passes over that address.
+using AddressFilter = std::function<Result<void>(const asio::ip::address& address)>;
+// Tries every address of the host in turn within the limit; those that the filter lets through, where there is one, and
+// if there is none of them, the error is the filter's first.
+Task<Result<Socket>> connect_tcp(HostPort to, Duration limit, AddressFilter filter = {});
 Task<Result<Socket>> connect_unix(std::string path);
 
 // ErrorKind::io with a hint when the port is taken.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/image/internal/archive_index.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "blindbox/archive/file.h"
@@ -28,9 +30,11 @@ Result<base::Fd> decompressed(archive::Source& source) {
   while (true) {
     const auto got = source.read(piece);
     if (!got) return tl::unexpected(got.error());
-    if (*got == 0) return file;
+    if (*got == 0) break;
     if (auto put = archive::write_all(file->get(), ByteView(piece).first(*got)); !put) return base::pass_on(put);
   }
+  if (::lseek(file->get(), 0, SEEK_SET) != 0) return fail(ErrorKind::io, "cannot read a temporary file again");
+  return file;
 }
 
 }  // namespace
@@ -55,7 +59,10 @@ Result<ArchiveIndex> ArchiveIndex::open(const std::string& path) {
   index.file_ = std::make_shared<const base::Fd>(file->release());
   if (auto read = index.read(); !read) {
     Error error = std::move(read).error();
-    if (error.kind == ErrorKind::malformed) error.what = index.name_ + " is no archive of images";
+    if (error.kind == ErrorKind::malformed) {
+      error.detail = error.what + (error.detail.empty() ? "" : ", " + error.detail);
+      error.what = index.name_ + " is no archive of images";
+    }
     return tl::unexpected(std::move(error));
   }
   return index;

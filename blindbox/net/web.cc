@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/kds/internal/open.h"
+#include "blindbox/net/web.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -11,10 +11,10 @@
 #include "blindbox/net/socket_stream.h"
 #include "blindbox/net/tls_stream.h"
 
-namespace blindbox::kds::internal {
+namespace blindbox::net {
 namespace {
 
-namespace ssl = net::asio::ssl;
+namespace ssl = asio::ssl;
 
 // Without a name to check against, any certificate of any site would do: a failure here must not go unseen.
 bool expect_name(SSL* session, const std::string& host) {
@@ -31,7 +31,7 @@ bool expect_name(SSL* session, const std::string& host) {
 }  // namespace
 
 Result<std::unique_ptr<ssl::context>> make_web_context() {
-  net::error_code error;
+  error_code error;
   auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
   const bool new_enough = SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION) == 1;
   context->set_verify_mode(ssl::verify_peer, error);
@@ -42,20 +42,21 @@ Result<std::unique_ptr<ssl::context>> make_web_context() {
   return context;
 }
 
-net::Task<Result<std::unique_ptr<net::Stream>>> open(const Origin& origin, ssl::context* context, net::Duration limit) {
+Task<Result<std::unique_ptr<Stream>>> open_web(HostPort at, ssl::context* context, Duration limit,
+                                               AddressFilter filter) {
   const auto start = std::chrono::steady_clock::now();
-  auto socket = co_await net::connect_tcp(origin.at, limit);
+  auto socket = co_await connect_tcp(at, limit, std::move(filter));
   if (!socket) co_return base::pass_on(socket);
-  if (!origin.tls) co_return std::unique_ptr<net::Stream>(new net::SocketStream(std::move(*socket)));
-  auto stream = std::make_unique<net::TlsStream>(std::move(*socket), *context);
-  if (!expect_name(stream->native_handle(), origin.at.host)) {
-    co_return base::fail(ErrorKind::network, "TLS cannot check the name " + origin.at.host);
+  if (context == nullptr) co_return std::unique_ptr<Stream>(new SocketStream(std::move(*socket)));
+  auto stream = std::make_unique<TlsStream>(std::move(*socket), *context);
+  if (!expect_name(stream->native_handle(), at.host)) {
+    co_return base::fail(ErrorKind::network, "TLS cannot check the name " + at.host);
   }
-  const auto spent = std::chrono::duration_cast<net::Duration>(std::chrono::steady_clock::now() - start);
-  stream->set_read_deadline(std::max(limit - spent, net::Duration(1)));
-  auto shaken = co_await stream->handshake(net::TlsStream::Role::client);
+  const auto spent = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - start);
+  stream->set_read_deadline(std::max(limit - spent, Duration(1)));
+  auto shaken = co_await stream->handshake(TlsStream::Role::client);
   if (!shaken) co_return base::pass_on(shaken);
-  co_return std::unique_ptr<net::Stream>(std::move(stream));
+  co_return std::unique_ptr<Stream>(std::move(stream));
 }
 
-}  // namespace blindbox::kds::internal
+}  // namespace blindbox::net

@@ -12,6 +12,7 @@
 
 #include "blindbox/image/testing.h"
 #include "blindbox/image/unpack.h"
+#include "blindbox/net/connect.h"
 #include "blindbox/net/testing.h"
 
 namespace blindbox::image {
@@ -92,7 +93,6 @@ class RealTest : public ::testing::Test {
   RealTest() {
     ::setenv("HOME", folder_.path().c_str(), 1);
     ::setenv("XDG_RUNTIME_DIR", folder_.path().c_str(), 1);
-    ::setenv("TMPDIR", folder_.path().c_str(), 1);
     access_.plain_http_on_loopback = true;
     access_.download_folder = folder_ / "downloads";
     memory_.add_layer(

@@ -91,7 +91,9 @@ Result<std::string> read_type(const Json& object, std::string_view oci, std::str
 Result<Manifest> read_manifest(const Json& object) {
   auto type = read_type(object, kOciManifest, kDockerManifest);
   if (!type) return base::pass_on(type);
-  auto config = read_descriptor(object["config"], "its configuration");
+  const auto named = object.find("config");
+  if (named == object.end()) return bad("it names no configuration");
+  auto config = read_descriptor(*named, "its configuration");
   if (!config) return base::pass_on(config);
   if (config->media_type != kOciConfig && config->media_type != kDockerConfig) {
     return bad("its configuration is of type \"" + internal::shown(config->media_type) +

@@ -71,6 +71,12 @@ TEST(Manifest, refuses_what_is_no_image) {
   json["schemaVersion"] = 1;
   expect_bad(json, ErrorKind::malformed, "schema version 2");
   json = manifest();
+  json.erase("config");
+  expect_bad(json, ErrorKind::malformed, "names no configuration");
+  json = manifest();
+  json.erase("layers");
+  expect_bad(json, ErrorKind::malformed, "no layers");
+  json = manifest();
   json["config"] = descriptor("application/vnd.cncf.helm.config.v1+json");
   expect_bad(json, ErrorKind::malformed, "helm");
   json = manifest();

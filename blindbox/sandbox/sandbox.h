@@ -68,7 +68,7 @@ class Running {
   base::Fd egress_listener_;
   Posture posture_;
   uid_t uid_ = 0;
-  std::string control_group_;
+  std::vector<std::string> group_;  // folders, removed at the end
 };
 
 // Returns when the command runs (execve has succeeded). The calling process must have one thread or call it before it

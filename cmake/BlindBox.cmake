@@ -12,7 +12,8 @@ add_library(blindbox_options INTERFACE)
 target_compile_options(blindbox_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Wold-style-cast -Woverloaded-virtual -Wunused -Werror=return-type -Werror=unused-result
-  -fstack-protector-strong -fno-omit-frame-pointer)
+  -fstack-protector-strong -fno-omit-frame-pointer
+  -ffunction-sections -fdata-sections)  # so that the static init holds what it uses alone
 target_compile_definitions(blindbox_options INTERFACE
   $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2> _GLIBCXX_ASSERTIONS
   SPDLOG_FMT_EXTERNAL)

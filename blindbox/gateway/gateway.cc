@@ -134,6 +134,12 @@ class ClientSession {
     std::erase_if(head.fields, [](const auto& field) { return http::equal_names(field.first, kConnectionField); });
     head.fields.emplace_back(std::string(kConnectionField), connection_name_);
     auto socket = co_await state_->application();
+    if (!socket && socket.error().kind == ErrorKind::limit) {
+      auto answer = http::error_response(head.target, 503, "application_not_ready", socket.error());
+      answer.fields.emplace_back("Retry-After", "2");
+      (void)co_await http::write_response(stream_, answer, false);
+      co_return false;
+    }
     if (!socket) {
       spdlog::error("gateway: {}", socket.error().what);
       const Error error{ErrorKind::network, "the application does not answer", "", ""};

@@ -20,7 +20,8 @@ struct State;
 // set here and never taken from a client.
 inline constexpr std::string_view kConnectionField = "Blindbox-Connection";
 
-// A fresh connection to the application for each request, so that closing it cancels that request and no other.
+// A fresh connection to the application for each request, so that closing it cancels that request and no other. An error
+// of ErrorKind::limit says that the application is not ready yet: the client gets 503 and is told to try again.
 using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 
 struct Limits {

@@ -66,6 +66,13 @@ std::string drop_capabilities(const Capability* keep) {
   return ::syscall(SYS_capset, &none.header, none.data.data()) == 0 ? std::string() : failed("capset");
 }
 
+void raise_permitted() {
+  Sets sets;
+  if (!read_sets(sets)) return;
+  for (auto& half : sets.data) half.effective = half.permitted;
+  (void)::syscall(SYS_capset, &sets.header, sets.data.data());
+}
+
 std::string become(const User& user) {
   if (has_capability(Capability::setgid)) {
     if (::setgroups(user.groups.size(), user.groups.data()) != 0 && errno != EPERM) return failed("setgroups");

@@ -22,6 +22,8 @@ enum class Capability : unsigned { chown = 0, kill = 5, setgid = 6, setuid = 7, 
 [[nodiscard]] std::string drop_bounding(const Capability* keep = nullptr);
 // Empties every other set, but for keep where it is held.
 [[nodiscard]] std::string drop_capabilities(const Capability* keep = nullptr);
+// Makes the permitted capabilities effective, as they are after a change of user that kept them.
+void raise_permitted();
 [[nodiscard]] std::string become(const User& user);
 [[nodiscard]] std::string no_new_privileges();
 [[nodiscard]] std::string set_limits(const specification::Limits& limits);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// For processes of our own beside the sandbox, the gateway and the egress proxy: they parse what strangers send, so they
+// give up what they do not need before the first byte.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "blindbox/base/result.h"
+
+namespace blindbox::sandbox {
+
+struct HelperRights {
+  // Another user than the application's, where this process may choose; none: stays who it is.
+  std::optional<uid_t> user;
+  // Files and devices are still opened as the user from before (fsuid): configfs-tsm belongs to root.
+  bool files_as_before = false;
+  bool datagrams = false;  // UDP and NETLINK_ROUTE: names are looked up
+};
+
+// Undumpable, without core files, capabilities, new privileges, and of the system calls none that starts a program,
+// signals or traces another process. Ends with parent. For a process with one thread. The text says what was not granted
+// of what does not matter alone ("" if nothing); ErrorKind::platform otherwise.
+[[nodiscard]] Result<std::string> restrict_helper(const HelperRights& rights, pid_t parent);
+
+// Undumpable, no core files, no new privileges: for init itself.
+[[nodiscard]] Result<void> protect_process();
+
+}  // namespace blindbox::sandbox

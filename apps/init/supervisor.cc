@@ -15,15 +15,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds kGrace{10};         // from SIGTERM to SIGKILL, of the application
+constexpr std::chrono::seconds kGrace{10};         // of the application, from its stop signal to SIGKILL
 constexpr std::chrono::seconds kGatewayGrace{12};  // the gateway ends its requests within ten
 constexpr milliseconds kFirstPause{100};           // before a restart; twice as long each time
 constexpr milliseconds kLongestPause{30'000};
 constexpr std::chrono::seconds kRanForAWhile{60};  // then the next pause is the first again
 
 int status_of(int how) { return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how); }
-
-bool ends(int number) { return number == SIGTERM || number == SIGINT; }
 
 }  // namespace
 
@@ -68,7 +66,7 @@ Result<void> Supervisor::on_time() {
     return true;
   };
   if (due(kill_at_) && application_) {
-    spdlog::warn("the application has not ended within {} s of SIGTERM: killing it", kGrace.count());
+    spdlog::warn("the application has not ended within {} s of being asked to: killing it", kGrace.count());
     application_->kill();
   }
   if (due(gateway_kill_at_) && gateway_ > 0) (void)::kill(gateway_, SIGKILL);
@@ -88,7 +86,7 @@ void Supervisor::on_signals() {
     const int number = static_cast<int>(signal.ssi_signo);
     if (number == SIGCHLD) {
       reap();
-    } else if (!ends(number)) {
+    } else if (number != SIGTERM && number != SIGINT && number != stop_signal_) {
       if (application_) (void)application_->signal(number);
     } else if (draining_) {
       spdlog::warn("asked to end a second time: not waiting any more");
@@ -175,7 +173,7 @@ void Supervisor::begin_drain() {
 
 void Supervisor::ask_application_to_end() {
   if (!application_) return end(last_status_);
-  (void)application_->signal(SIGTERM);
+  (void)application_->signal(stop_signal_);
   kill_at_ = Clock::now() + kGrace;
 }
 

@@ -62,6 +62,7 @@ class Supervisor {
   std::optional<specification::Tier> tier_;  // reached at the first start, and attested
   Output output_{1}, error_{2};
 
+  int stop_signal_ = 0;
   bool draining_ = false;
   std::optional<int> status_;  // set: it is over
   int last_status_ = 0;

@@ -25,10 +25,11 @@ constexpr std::uint16_t kEgressPort = 3128;  // on the application's own loopbac
 // Those that end us, and those that are passed on.
 constexpr std::array kCaught = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH};
 
-Result<base::Fd> catch_signals() {
+Result<base::Fd> catch_signals(int stop_signal) {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : kCaught) sigaddset(&set, number);
+  sigaddset(&set, stop_signal);
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return base::fail(ErrorKind::internal, "cannot block signals");
   base::Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return base::fail(ErrorKind::internal, "cannot wait for signals");
@@ -42,9 +43,6 @@ Result<void> Supervisor::prepare() {
   // Where a container engine puts its own process 1 before us, orphans are still ours.
   if (::getpid() != 1 && ::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
     return base::fail(ErrorKind::platform, "cannot become the reaper of orphans");
-  auto signals = catch_signals();
-  if (!signals) return base::pass_on(signals);
-  signals_ = std::move(*signals);
   if (auto platform = attester::parse_platform(options_.platform); !platform) return base::pass_on(platform);
   auto bytes = base::read_file(std::string(specification::kSpecificationPath), specification::kSpecificationCap);
   if (!bytes) return base::pass_on(bytes);
@@ -52,6 +50,10 @@ Result<void> Supervisor::prepare() {
   auto specification = specification::decode(base::as_text(*bytes));
   if (!specification) return base::pass_on(specification);
   specification_ = std::move(*specification);
+  stop_signal_ = specification::stop_signal_number(specification_.application.stop_signal).value_or(SIGTERM);
+  auto signals = catch_signals(stop_signal_);
+  if (!signals) return base::pass_on(signals);
+  signals_ = std::move(*signals);
 #ifndef BLINDBOX_HAS_EGRESS
   if (!specification_.egress.empty())
     return base::fail(ErrorKind::internal, "this blindbox-init was built without the egress proxy");

@@ -47,7 +47,7 @@ bool hide(int root, const std::string& path) {
   if (!target) return errno == ENOENT;
   struct stat what {};
   if (::fstat(target.get(), &what) != 0) return false;
-  const Fd cover = S_ISDIR(what.st_mode) ? make_tmpfs({0, 0555, 0, 0}) : clone_tree("/dev/null", false);
+  const Fd cover = S_ISDIR(what.st_mode) ? make_tmpfs({.size = 0, .mode = 0555}) : clone_tree("/dev/null", false);
   return cover && (!S_ISDIR(what.st_mode) || restrict_mount(cover.get(), kHarmless, false)) &&
          attach(cover.get(), target.get());
 }
@@ -60,7 +60,7 @@ bool bind_device(int dev, const Device& device) {
 }
 
 std::string make_devices(int root) {
-  Fd dev = make_tmpfs({std::uint64_t{64} << 10, 0755, 0, 0});
+  Fd dev = make_tmpfs({.size = std::uint64_t{64} << 10});
   const Fd target = open_in(root, "/dev", O_PATH | O_DIRECTORY);
   if (!target) return failed("the image has no /dev");
   if (!dev || !attach(dev.get(), target.get())) return failed("mounting /dev");
@@ -72,7 +72,7 @@ std::string make_devices(int root) {
                       ::symlinkat("/proc/self/fd/1", dev.get(), "stdout") == 0 &&
                       ::symlinkat("/proc/self/fd/2", dev.get(), "stderr") == 0;
   if (!linked || ::mkdirat(dev.get(), "shm", 01777) != 0) return failed("filling /dev");
-  const Fd memory = make_tmpfs({kSharedMemory, 01777, 0, 0});
+  const Fd memory = make_tmpfs({.size = kSharedMemory, .mode = 01777});
   const Fd shm(::openat(dev.get(), "shm", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!memory || !shm || !attach(memory.get(), shm.get())) return failed("mounting /dev/shm");
   if (!restrict_mount(dev.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false)) return failed("sealing /dev");
@@ -80,7 +80,7 @@ std::string make_devices(int root) {
   const Fd processors = clone_tree("/sys/devices/system", false);
   const Fd sys = open_in(root, "/sys", O_PATH | O_DIRECTORY);
   if (!sys) return {};
-  const Fd cover = make_tmpfs({0, 0555, 0, 0});
+  const Fd cover = make_tmpfs({.size = 0, .mode = 0555});
   if (!cover || !attach(cover.get(), sys.get())) return failed("covering /sys");
   const bool made = ::mkdirat(cover.get(), "devices", 0555) == 0 && ::mkdirat(cover.get(), "devices/system", 0555) == 0;
   const Fd place(::openat(cover.get(), "devices/system", O_PATH | O_DIRECTORY | O_CLOEXEC));

@@ -225,7 +225,7 @@ class Stage:
         (self.folder / name).mkdir()
         keys = keys or os.environ.get("BLINDBOX_TEST_KEYS", str(self.folder / "keys"))
         process = self.start("emulator", "--mount", self.folder / name, "--keys", keys, *options)
-        _, before = process.wait_for("ready: ")
+        process.ready, before = process.wait_for("ready: ")
         process.kds = next((line[len("kds: "):] for line in before if line.startswith("kds: ")), None)
         return process
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <string>
@@ -17,8 +18,8 @@ namespace blindbox::sandbox::internal {
 struct Tmpfs {
   std::uint64_t size = 0;  // bytes; 0: nothing can be written
   mode_t mode = 0755;
-  uid_t uid = 0;
-  gid_t gid = 0;
+  uid_t uid = ::geteuid();  // in a namespace with one user there is no other
+  gid_t gid = ::getegid();
 };
 [[nodiscard]] base::Fd make_tmpfs(const Tmpfs& what);
 [[nodiscard]] base::Fd make_proc();

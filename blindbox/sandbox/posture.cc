@@ -61,12 +61,10 @@ std::string missing_for(const std::vector<Step>& steps, Tier tier) {
   // Either keeps the application from writing to the image, and from devices.
   const bool own_files = granted(steps, step::kRoot) && granted(steps, step::kDevices);
   if (!granted(steps, step::kLandlock) && !own_files) collect(steps, std::array{step::kLandlock, step::kRoot}, missing);
-  if (tier == Tier::filtered) {
-    // Without a network of its own, somebody who took the port first would be served as the application.
-    const Step* const port = find(steps, step::kPort);
-    if (port == nullptr || port->outcome == Outcome::denied) collect(steps, std::array{step::kPort}, missing);
-    return missing;
-  }
+  // Without a network of its own, somebody who took the port first would be served as the application.
+  const Step* const port = find(steps, step::kPort);
+  if (port == nullptr || port->outcome == Outcome::denied) collect(steps, std::array{step::kPort}, missing);
+  if (tier == Tier::filtered) return missing;
   collect(steps, kNamespaces, missing);
   if (tier == Tier::confined) collect(steps, kConfined, missing);
   return missing;

@@ -8,7 +8,7 @@
 namespace blindbox::sandbox::internal {
 
 // clang-format off
-inline constexpr std::array kAllowed = {
+inline constexpr auto kAllowed = std::to_array<const char*>({
     // files
     "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3",
     "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown",
@@ -50,7 +50,7 @@ inline constexpr std::array kAllowed = {
     "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "times", "uname", "name_to_handle_at",
     // between the sandbox's own processes
     "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl", "msgget",
-    "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget"};
+    "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget"});
 
 // For the application, which may start programs; not for processes of our own.
 inline constexpr std::array kExecuting = {"execve", "execveat", "fork", "vfork", "wait4", "waitid", "kill", "tkill",

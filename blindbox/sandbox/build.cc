@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 
 #include "blindbox/sandbox/internal/identity.h"
@@ -25,7 +26,7 @@ void join_control_groups(const Plan& plan, Record& record) {
   record.settle(step::kControlGroups, why, plan.group.detail());
 }
 
-void enter_user_namespace(const Plan& plan, Record& record) {
+void enter_user_namespace(Record& record) {
   // The starter writes the maps through /proc, which an undumpable process would keep from it; the keeper is undumpable
   // again before anything foreign runs.
   (void)::prctl(PR_SET_DUMPABLE, 1);
@@ -40,7 +41,6 @@ void enter_user_namespace(const Plan& plan, Record& record) {
     record.abandon({ErrorKind::platform, "the kernel gave a user namespace and no users to it", why, ""});
   }
   record.granted(step::kUserNamespace, maps_everybody() ? "" : "one user");
-  (void)plan;
 }
 
 void enter_namespaces(const Plan& plan, Record& record) {
@@ -57,7 +57,7 @@ void enter_namespaces(const Plan& plan, Record& record) {
     for (const Namespace& one : others) record.not_needed(one.step, std::string(kOnPurpose));
     return;
   }
-  enter_user_namespace(plan, record);
+  enter_user_namespace(record);
   for (const Namespace& one : others) {
     std::string why = enter(one.flag);
     if (why.empty() && one.flag == CLONE_NEWNET) why = loopback_up();
@@ -104,12 +104,11 @@ void listen_for_egress(const Plan& plan, Record& record) {
   const pid_t command = ::fork();
   if (command < 0) record.abandon({ErrorKind::io, "cannot start the command", failed("fork"), ""});
   if (command == 0) run_command(plan, record, own_processes, keeper);
-  const bool own_network = record.has(step::kNetworkNamespace);
   // Whatever else the starter had open is not the keeper's.
   const int control = ::dup2(plan.control, 0);
   const int connector = plan.settings.keeper_end < 0 ? -1 : ::dup2(plan.settings.keeper_end, 1);
   (void)::syscall(SYS_close_range, connector < 0 ? 1U : 2U, ~0U, 0U);
-  keep(command, control, connector, own_network, plan.starter);
+  keep(command, control, connector, plan.starter);
 }
 
 }  // namespace

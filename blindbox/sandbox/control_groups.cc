@@ -93,7 +93,7 @@ std::string make_folder(const std::string& path) {
   return ::mkdir(path.c_str(), 0755) == 0 ? std::string() : failed("mkdir " + path);
 }
 
-// Version 2 lets a group that holds processes hand no controllers down, so ours moves into a leaf first.
+// Version 2 lets a group that holds processes hand no controllers down, so we move into a leaf first.
 std::string hand_down(const std::string& own) {
   const std::string enabled = read_all(own + "/cgroup.subtree_control");
   if (lists(enabled, "memory", ' ') && lists(enabled, "pids", ' ')) return {};
@@ -102,6 +102,11 @@ std::string hand_down(const std::string& own) {
   const std::string leaf = own + "/blindbox-init";
   if (::mkdir(leaf.c_str(), 0755) != 0 && errno != EEXIST) return failed("mkdir " + leaf);
   if (auto why = put(leaf + "/cgroup.procs", "0"); !why.empty()) return why;
+  // Those that we have started already, the gateway for instance, would keep the group occupied.
+  std::istringstream children(read_all("/proc/self/task/" + std::to_string(::getpid()) + "/children"));
+  for (std::string child; children >> child;) {
+    if (auto why = put(leaf + "/cgroup.procs", child); !why.empty()) return why;
+  }
   return put(own + "/cgroup.subtree_control", request);
 }
 

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 
 #include "blindbox/sandbox/internal/identity.h"
-#include "blindbox/sandbox/internal/seccomp.h"
 #include "blindbox/sandbox/internal/sockets.h"
 
 namespace blindbox::sandbox::internal {
@@ -22,7 +22,7 @@ namespace {
 constexpr int kGone = 1;  // the exit status when the starter is gone, which nobody reads
 
 // Nothing here is worth stealing, but the sockets' maker must not be steered by who it serves.
-void shut_in(bool own_network, pid_t starter) {
+void shut_in(pid_t starter) {
   const Capability kill = Capability::kill;  // the command may be another user
   (void)drop_bounding(&kill);
   (void)drop_capabilities(&kill);
@@ -30,7 +30,6 @@ void shut_in(bool own_network, pid_t starter) {
   (void)::prctl(PR_SET_DUMPABLE, 0);
   // In a process namespace the starter is outside and has no number.
   if (!end_with_parent(::getpid() == 1 ? 0 : starter)) ::_exit(kGone);
-  (void)own_network;
 }
 
 // Reaps whatever has ended; true with the status once it was the command.
@@ -62,8 +61,8 @@ void pass_signals(int control, pid_t command) {
 
 }  // namespace
 
-void keep(pid_t command, int control, int connector, bool own_network, pid_t starter) {
-  shut_in(own_network, starter);
+void keep(pid_t command, int control, int connector, pid_t starter) {
+  shut_in(starter);
   sigset_t all;
   sigfillset(&all);
   (void)::sigprocmask(SIG_SETMASK, &all, nullptr);

@@ -11,6 +11,6 @@ namespace blindbox::sandbox::internal {
 
 // What travels over the control descriptor, from the starter to the keeper: one signal's number as one byte.
 // Never returns: exits with the command's status, 128+n after signal n, once nothing of the sandbox is left.
-[[noreturn]] void keep(pid_t command, int control, int connector, bool own_network, pid_t starter);
+[[noreturn]] void keep(pid_t command, int control, int connector, pid_t starter);
 
 }  // namespace blindbox::sandbox::internal

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -115,10 +116,13 @@ TEST(Inside, DISABLED_NothingThatIsForbiddenWorks) {
 
   // Our own process next door.
   EXPECT_LT(::open("/proc/1/environ", O_RDONLY), 0);
+  EXPECT_LT(::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, nullptr), 0);
   EXPECT_LT(::open("/proc/1/mem", O_RDWR), 0);
   EXPECT_LT(::open("/proc/sys/kernel/core_pattern", O_WRONLY), 0);
   EXPECT_LT(::open("/proc/sysrq-trigger", O_WRONLY), 0);
   EXPECT_LT(::open("/dev/kmsg", O_RDONLY), 0);
+  EXPECT_LT(::open("/proc/kmsg", O_RDONLY), 0);
+  EXPECT_LT(::open("/proc/kcore", O_RDONLY), 0);
   EXPECT_LT(::open("/dev/fuse", O_RDWR), 0);
   EXPECT_LT(::open("/dev/vda", O_RDONLY), 0);
   EXPECT_LT(::mkdir("/sys/kernel/config/tsm/report/mine", 0700), 0);

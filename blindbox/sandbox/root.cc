@@ -30,10 +30,12 @@ constexpr std::array kDevices = {Device{"/dev/null", true}, Device{"/dev/zero", 
 
 // What tells of the machine rather than of the sandbox, or steers it. /proc itself is read-only; user 0 could read these.
 constexpr std::array kMasked = {
-    "/proc/kcore",         "/proc/keys",     "/proc/key-users", "/proc/kmsg",    "/proc/timer_list",
-    "/proc/sysrq-trigger", "/proc/kallsyms", "/proc/config.gz", "/proc/acpi",    "/proc/scsi",
-    "/proc/asound",        "/proc/bus",      "/proc/driver",    "/proc/fs",      "/proc/irq",
-    "/proc/vmallocinfo",   "/proc/iomem",    "/proc/ioports",   "/proc/modules", "/proc/latency_stats"};
+    "/proc/kcore",         "/proc/keys",       "/proc/key-users",   "/proc/kmsg",    "/proc/timer_list",
+    "/proc/sysrq-trigger", "/proc/kallsyms",   "/proc/config.gz",   "/proc/acpi",    "/proc/scsi",
+    "/proc/asound",        "/proc/bus",        "/proc/driver",      "/proc/fs",      "/proc/irq",
+    "/proc/vmallocinfo",   "/proc/iomem",      "/proc/ioports",     "/proc/modules", "/proc/latency_stats",
+    "/proc/kpagecount",    "/proc/kpageflags", "/proc/kpagecgroup", "/proc/slabinfo"};
+constexpr const char* kMaskIn = "dev/.mask";  // while the root is being built
 
 // Shallow ones first, so that /data is there before /data/cache is mounted in it.
 std::vector<Writable> in_order(std::vector<Writable> all) {
@@ -47,13 +49,14 @@ bool hide(int root, const std::string& path) {
   if (!target) return errno == ENOENT;
   struct stat what {};
   if (::fstat(target.get(), &what) != 0) return false;
-  const Fd cover = S_ISDIR(what.st_mode) ? make_tmpfs({.size = 0, .mode = 0555}) : clone_tree("/dev/null", false);
+  // A file that nobody may open: an empty one would look like an answer.
+  const Fd cover = S_ISDIR(what.st_mode) ? make_tmpfs({.size = 0, .mode = 0555}) : clone_tree(root, kMaskIn, false);
   return cover && (!S_ISDIR(what.st_mode) || restrict_mount(cover.get(), kHarmless, false)) &&
          attach(cover.get(), target.get());
 }
 
 bool bind_device(int dev, const Device& device) {
-  const Fd node = clone_tree(device.path, false);
+  const Fd node = clone_tree(AT_FDCWD, device.path, false);
   if (!node) return !device.required;
   const Fd place(::openat(dev, device.path + sizeof "/dev/" - 1, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444));
   return place && attach(node.get(), place.get());
@@ -72,12 +75,12 @@ std::string make_devices(int root) {
                       ::symlinkat("/proc/self/fd/1", dev.get(), "stdout") == 0 &&
                       ::symlinkat("/proc/self/fd/2", dev.get(), "stderr") == 0;
   if (!linked || ::mkdirat(dev.get(), "shm", 01777) != 0) return failed("filling /dev");
+  if (!Fd(::openat(dev.get(), ".mask", O_CREAT | O_RDONLY | O_CLOEXEC, 0))) return failed("filling /dev");
   const Fd memory = make_tmpfs({.size = kSharedMemory, .mode = 01777});
   const Fd shm(::openat(dev.get(), "shm", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!memory || !shm || !attach(memory.get(), shm.get())) return failed("mounting /dev/shm");
-  if (!restrict_mount(dev.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false)) return failed("sealing /dev");
   // configfs, and with it an interface for evidence, lies in /sys; of the rest an application wants the processors.
-  const Fd processors = clone_tree("/sys/devices/system", false);
+  const Fd processors = clone_tree(AT_FDCWD, "/sys/devices/system", false);
   const Fd sys = open_in(root, "/sys", O_PATH | O_DIRECTORY);
   if (!sys) return {};
   const Fd cover = make_tmpfs({.size = 0, .mode = 0555});
@@ -99,6 +102,14 @@ std::string make_own_proc(int root) {
     if (!hide(root, path)) return failed(std::string("covering ") + path);
   }
   return {};
+}
+
+std::string seal_devices(int root) {
+  const Fd dev = open_in(root, "/dev", O_RDONLY | O_DIRECTORY);
+  if (!dev || ::unlinkat(dev.get(), ".mask", 0) != 0) return failed("/dev");
+  return restrict_mount(dev.get(), std::uint64_t{MOUNT_ATTR_RDONLY} | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false)
+             ? std::string()
+             : failed("sealing /dev");
 }
 
 std::string make_writable(int root, const Settings& settings, const User& user) {
@@ -131,7 +142,7 @@ std::string listed(const Settings& settings) {
 
 void make_root(const Settings& settings, const User& user, Record& record) {
   std::string why = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? "" : failed("making / private");
-  Fd tree = clone_tree("/", true);
+  Fd tree = clone_tree(AT_FDCWD, "/", true);
   if (why.empty() && !tree) why = failed("open_tree");
   if (why.empty()) {
     // While the container's own root can still be written to; what is missing afterwards is said by make_writable.
@@ -141,9 +152,10 @@ void make_root(const Settings& settings, const User& user, Record& record) {
   const Fd old(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (why.empty() && !attach(tree.get(), old.get())) why = failed("move_mount");
   const int root = why.empty() ? tree.get() : old.get();
-  const std::string devices = make_devices(root);
+  std::string devices = make_devices(root);
   const std::string proc =
       record.has(step::kPidNamespace) ? make_own_proc(root) : std::string("there is no process namespace");
+  if (devices.empty()) devices = seal_devices(root);
   const std::string writable = make_writable(root, settings, user);
   if (why.empty() && !hide(root, std::string(specification::kFolder))) why = failed("covering our own folder");
   if (why.empty()) why = enter_root(root);

@@ -96,6 +96,8 @@ std::string load_allowed(const Filter& filter) {
     program.rule(SCMP_ACT_ALLOW, "clone", {bits(0, kNewNamespaces | CLONE_THREAD, CLONE_THREAD)});
   }
   // clone3 is in no list: its flags lie in memory, where no filter sees them. At ENOSYS, clone is used instead.
+  // Its own limits, not those of a process of ours that is the same user.
+  program.rule(SCMP_ACT_ALLOW, "prlimit64", {equal(0, 0)});
   for (const std::uint64_t persona : {0x0UL, 0x20000UL, 0xFFFFFFFFUL})
     program.rule(SCMP_ACT_ALLOW, "personality", {equal(0, persona)});
   return program.load();

@@ -182,6 +182,21 @@ class Output(InitTest):
         self.assertEqual(names, {"FROM_IMAGE", "PASSED", "PATH", "HOME"})
 
 
+class Egress(InitTest):
+    script = ["/bin/sh", "-c", "for url in http://unlisted.invalid/ http://listed.invalid/; do "
+                               "busybox wget -q -O - $url; done; http_proxy= busybox wget -q -O - http://192.0.2.1/; exit 4"]
+
+    def test_goes_through_the_proxy_alone(self):
+        for profile, tier in [("azure", "namespaces"), ("root-moby", "filtered")]:
+            made = self.start(profile, command=self.script, output="all", restart="never", egress=["listed.invalid:80"],
+                              minimum_tier=tier)
+            if made.wait() == 1 and "built without the egress proxy" in made.errors():
+                self.skipTest("blindbox-init was built without the egress proxy")
+            self.assertIn("403 Forbidden", made.errors())
+            self.assertRegex(made.errors(), "502|504")
+            self.assertRegex(made.errors(), "Network is unreachable|Permission denied")
+
+
 class Profiles(InitTest):
     def test_privileged_is_confined(self):
         made = self.start("privileged").ready()

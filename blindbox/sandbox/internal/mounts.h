@@ -14,7 +14,7 @@
 namespace blindbox::sandbox::internal {
 
 // Each returns an empty Fd with errno set where the kernel refuses.
-[[nodiscard]] base::Fd clone_tree(const char* path, bool recursive);
+[[nodiscard]] base::Fd clone_tree(int folder, const char* path, bool recursive);
 struct Tmpfs {
   std::uint64_t size = 0;  // bytes; 0: nothing can be written
   mode_t mode = 0755;

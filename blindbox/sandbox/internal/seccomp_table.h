@@ -45,7 +45,7 @@ inline constexpr auto kAllowed = std::to_array<const char*>({
     "getegid", "geteuid", "getgid", "getgroups", "getitimer", "getpgid", "getpgrp", "getpid", "getppid", "getpriority",
     "getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettimeofday", "getuid", "ioprio_get",
     "ioprio_set", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "nanosleep", "prctl",
-    "prlimit64", "seccomp", "setfsgid", "setfsuid", "setgid", "setgroups", "setitimer", "setpgid", "setpriority",
+    "seccomp", "setfsgid", "setfsuid", "setgid", "setgroups", "setitimer", "setpgid", "setpriority",
     "setregid", "setresgid", "setresuid", "setreuid", "setrlimit", "setsid", "setuid", "sysinfo", "time", "timer_create",
     "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "times", "uname", "name_to_handle_at",
     // between the sandbox's own processes

@@ -17,6 +17,9 @@ namespace blindbox::egress {
 
 class Resolver;
 class AllowLoopbackForTests;
+namespace internal {
+struct ProxyState;
+}
 
 struct Limits {
   std::size_t connections = 256;
@@ -42,8 +45,7 @@ class Proxy {
   [[nodiscard]] Stats stats() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<internal::ProxyState> state_;
 };
 
 struct Settings {

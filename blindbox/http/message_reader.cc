@@ -26,6 +26,7 @@ struct ReaderState {
   std::vector<char> piece = std::vector<char>(kPiece);
   std::uint64_t received = 0;
   bool bodyless = false;
+  Targets targets = Targets::paths;
 };
 
 }  // namespace internal
@@ -80,14 +81,27 @@ Result<void> check_fields(const Fields& fields) {
   return {};
 }
 
-Result<void> check_request(const RequestHead& head, unsigned version) {
-  if (version != 10 && version != 11) return not_strict("a version other than 1.0 and 1.1");
+Result<void> check_target(const RequestHead& head, Targets targets) {
   if (head.target.size() > kTargetLimit) return base::fail(ErrorKind::limit, "the request target is too long");
-  if (head.target.empty() || head.target.front() != '/' || head.target.find('#') != std::string::npos) {
+  if (head.method == "TRACE") return not_strict("the method " + head.method);
+  const bool fragment = head.target.find('#') != std::string::npos;
+  if (targets == Targets::proxied) {
+    if (head.target.empty() || head.target.front() == '/' || head.target.front() == '*' || fragment) {
+      return not_strict("a request target that is not for a proxy");
+    }
+    return {};
+  }
+  if (head.target.empty() || head.target.front() != '/' || fragment) {
     return not_strict("a request target that is no path");
   }
+  if (head.method == "CONNECT") return not_strict("the method " + head.method);
+  return {};
+}
+
+Result<void> check_request(const RequestHead& head, unsigned version, Targets targets) {
+  if (version != 10 && version != 11) return not_strict("a version other than 1.0 and 1.1");
+  if (auto checked = check_target(head, targets); !checked) return checked;
   if (version == 11 && count(head.fields, "host") != 1) return not_strict("not exactly one Host");
-  if (head.method == "CONNECT" || head.method == "TRACE") return not_strict("the method " + head.method);
   if (version == 10 && head.framing.kind == Framing::Kind::chunked) return not_strict("a chunked HTTP/1.0 request");
   return {};
 }
@@ -115,7 +129,7 @@ Result<RequestHead> head_of(internal::ReaderState<true>& state) {
                    false,
                    message.version() == 10};
   if (auto checked = check_fields(head.fields); !checked) return base::pass_on(checked);
-  if (auto checked = check_request(head, message.version()); !checked) return base::pass_on(checked);
+  if (auto checked = check_request(head, message.version(), state.targets); !checked) return base::pass_on(checked);
   const auto expect = find_field(head.fields, "expect");
   if (expect && !equal_names(*expect, "100-continue")) return not_strict("an expectation other than 100-continue");
   head.expects_continue = expect.has_value() && message.version() == 11;
@@ -136,8 +150,10 @@ Result<ResponseHead> head_of(internal::ReaderState<false>& state) {
 }  // namespace
 
 template <bool IsRequest>
-MessageReader<IsRequest>::MessageReader(net::Stream& stream, net::Duration stall)
-    : stream_(stream), stall_(stall), state_(std::make_unique<internal::ReaderState<IsRequest>>()) {}
+MessageReader<IsRequest>::MessageReader(net::Stream& stream, net::Duration stall, Targets targets)
+    : stream_(stream), stall_(stall), state_(std::make_unique<internal::ReaderState<IsRequest>>()) {
+  state_->targets = targets;
+}
 
 template <bool IsRequest>
 MessageReader<IsRequest>::~MessageReader() = default;

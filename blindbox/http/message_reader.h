@@ -16,6 +16,10 @@ template <bool IsRequest>
 struct ReaderState;
 }
 
+// What a request may name. A server of its own takes paths alone; a forward proxy takes what RFC 9112 section 3.2 keeps
+// for proxies, CONNECT and the absolute form, and no path.
+enum class Targets { paths, proxied };
+
 template <bool IsRequest>
 class MessageReader {
  public:
@@ -23,7 +27,7 @@ class MessageReader {
 
   // The stream outlives the reader. stall bounds the time that a head takes from its first byte on, and the wait
   // between two reads of a body.
-  explicit MessageReader(net::Stream& stream, net::Duration stall = kStallLimit);
+  explicit MessageReader(net::Stream& stream, net::Duration stall = kStallLimit, Targets targets = Targets::paths);
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
   ~MessageReader();

@@ -42,6 +42,11 @@ void SocketStream::close() {
   socket_.close(ignored);
 }
 
+void SocketStream::finish_writing() {
+  error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
 bool SocketStream::quiet() const {
   return socket_.is_open() && socket_quiet(const_cast<Socket&>(socket_).native_handle());
 }

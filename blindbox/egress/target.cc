@@ -49,7 +49,7 @@ Result<void> read_host(std::string_view text, Target& target) {
   const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
   if (bracketed) {
     const auto address = boost::asio::ip::make_address_v6(std::string(text.substr(1, text.size() - 2)), error);
-    if (error || address.scope_id() != 0) return refused("a host that is no IPv6 address");
+    if (error || text.find('%') != std::string_view::npos) return refused("a host that is no IPv6 address");
     target.literal = address;
     target.host = address.to_string();
     return {};

@@ -19,19 +19,23 @@ struct Waiter {
       : binder(own), ready(executor, asio::steady_timer::time_point::max()) {}
   base::Sha512 binder;
   asio::steady_timer ready;
-  std::optional<Result<evidence::Bundle>> bundle;  // without the manifest
+  std::optional<Result<evidence::Bundle>> bundle;  // without the manifest and what is secondary
 };
 using WaiterPtr = std::shared_ptr<Waiter>;
 
 }  // namespace
 
 struct Responder::State : std::enable_shared_from_this<Responder::State> {
-  State(net::Executor on, EvidenceSource from, Bytes covering)
-      : executor(std::move(on)), source(std::move(from)), manifest(std::move(covering)) {}
+  State(net::Executor on, EvidenceSource from, Bytes covering, Bytes besides)
+      : executor(std::move(on)),
+        source(std::move(from)),
+        manifest(std::move(covering)),
+        secondary(std::move(besides)) {}
 
   net::Executor executor;
   EvidenceSource source;
   Bytes manifest;
+  Bytes secondary;
   std::vector<WaiterPtr> waiting;
   bool device_busy = false;
   std::uint64_t device_calls = 0;
@@ -68,8 +72,8 @@ struct Responder::State : std::enable_shared_from_this<Responder::State> {
   }
 };
 
-Responder::Responder(const net::Executor& executor, EvidenceSource source, Bytes manifest)
-    : state_(std::make_shared<State>(executor, std::move(source), std::move(manifest))) {}
+Responder::Responder(const net::Executor& executor, EvidenceSource source, Bytes manifest, Bytes secondary)
+    : state_(std::make_shared<State>(executor, std::move(source), std::move(manifest), std::move(secondary))) {}
 
 Responder::~Responder() { state_->device.join(); }
 
@@ -82,7 +86,7 @@ net::Task<Result<Bytes>> Responder::answer(SSL* session, ByteView challenge) {
   if (state->waiting.size() >= kWaitingLimit) {
     co_return base::fail(ErrorKind::limit, "too many clients wait for evidence", "", "try again in a second");
   }
-  const auto own = binder({*nonce, facts->exporter, facts->spki_sha256, state->manifest, {}, {}});
+  const auto own = binder({*nonce, facts->exporter, facts->spki_sha256, state->manifest, {}, state->secondary});
   const auto waiter = std::make_shared<Waiter>(state->executor, own);
   ++state->challenges;
   state->waiting.push_back(waiter);
@@ -91,6 +95,7 @@ net::Task<Result<Bytes>> Responder::answer(SSL* session, ByteView challenge) {
   auto bundle = std::move(*waiter->bundle);
   if (!bundle) co_return base::pass_on(bundle);
   bundle->manifest = state->manifest;
+  bundle->secondary = state->secondary;
   co_return evidence::encode_bundle(*bundle);
 }
 

@@ -18,8 +18,9 @@ using EvidenceSource = std::function<Result<evidence::Evidence>(const ByteArray<
 
 class Responder {
  public:
-  // manifest: the canonical service manifest that every binder covers.
-  Responder(const net::Executor& executor, EvidenceSource source, Bytes manifest);
+  // manifest: the canonical service manifest; secondary: all secondary evidence (evidence/secondary.h), or empty. Every
+  // binder covers both.
+  Responder(const net::Executor& executor, EvidenceSource source, Bytes manifest, Bytes secondary = {});
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
   // Waits for a device call under way.

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "blindbox/attested_tls/challenge.h"
+#include "blindbox/attested_tls/probe_request.h"
 #include "blindbox/http/error_body.h"
 #include "blindbox/net/socket_stream.h"
 #include "blindbox/net/tls_stream.h"
@@ -41,6 +42,9 @@ struct internal::State {
   attested_tls::Responder& responder;
   ConnectApplication application;
   Limits limits;
+  Probe probe;
+  bool probing = false;
+  std::optional<std::chrono::steady_clock::time_point> probed;  // when the last run ended
   std::unique_ptr<asio::ssl::context> tls;
   std::chrono::steady_clock::time_point key_made;
   Stats stats;
@@ -107,6 +111,8 @@ class ClientSession {
                         "connect with \"blindbox connect\", which verifies the server before it sends anything"};
       co_return co_await refuse(stream_, head.target, 428, "attestation_required", error);
     }
+    // Never the application's to answer: what it said of its own walls would look like ours.
+    if (head.target == attested_tls::kProbePath) co_return co_await answer_probe(head);
     co_return co_await forward(head);
   }
 
@@ -123,6 +129,41 @@ class ClientSession {
     ++state_->stats.challenges;
     challenge_bytes_ += reader_.bytes_consumed() - consumed_before_;
     http::Response response{200, std::string(attested_tls::kCbor), std::string(base::as_text(*bundle)), {}};
+    const auto put = co_await http::write_response(stream_, response, head.keep_alive);
+    consumed_before_ = reader_.bytes_consumed();
+    co_return put&& head.keep_alive;
+  }
+
+  [[nodiscard]] bool probed_just_now() const {
+    const auto now = std::chrono::steady_clock::now();
+    return state_->probing || (state_->probed && now - *state_->probed < state_->limits.probe_interval);
+  }
+
+  Task<bool> answer_probe(const RequestHead& head) {
+    if (head.method != "POST" || !state_->probe) {
+      const Error error{ErrorKind::protocol, "this server runs no escape attempts", "", ""};
+      co_return co_await refuse(stream_, head.target, 404, "no_probe", error);
+    }
+    auto body = co_await reader_.read_whole_body(attested_tls::kChallengeSize);
+    Result<attested_tls::Nonce> nonce = base::fail(ErrorKind::malformed, "not a probe's nonce");
+    if (body) nonce = attested_tls::decode_challenge(base::view(*body));
+    if (!nonce) co_return co_await refuse(stream_, head.target, 400, "invalid_probe", nonce.error());
+    if (probed_just_now()) {
+      const Error error{ErrorKind::limit, "the escape attempts have run a moment ago", "", "try again in some seconds"};
+      co_return co_await refuse(stream_, head.target, 429, "too_many_probes", error);
+    }
+    state_->probing = true;
+    auto report = co_await state_->probe(*nonce);
+    state_->probing = false;
+    state_->probed = std::chrono::steady_clock::now();
+    ++state_->stats.probes;
+    if (!report) {
+      spdlog::error("gateway: the escape attempts could not be run: {}", report.error().what);
+      const Error error{ErrorKind::platform, "the escape attempts could not be run", "", ""};
+      co_return co_await refuse(stream_, head.target, 503, "no_probe", error);
+    }
+    challenge_bytes_ += reader_.bytes_consumed() - consumed_before_;
+    http::Response response{200, "application/json", std::move(*report), {}};
     const auto put = co_await http::write_response(stream_, response, head.keep_alive);
     consumed_before_ = reader_.bytes_consumed();
     co_return put&& head.keep_alive;
@@ -199,6 +240,8 @@ Gateway::Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, Con
 
 // At once, while every session's stream still exists: the last connection may outlive this object by a turn of the loop.
 Gateway::~Gateway() { state_->sessions.reset(); }
+
+void Gateway::serve_probe(Probe probe) { state_->probe = std::move(probe); }
 
 Result<void> Gateway::start() {
   if (auto made = state_->renew_key(); !made) return made;

@@ -24,6 +24,9 @@ inline constexpr std::string_view kConnectionField = "Blindbox-Connection";
 // of ErrorKind::limit says that the application is not ready yet: the client gets 503 and is told to try again.
 using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 
+// Runs the escape attempts for a client's nonce: their result as JSON (blindbox/probe/report.h).
+using Probe = std::function<net::Task<Result<std::string>>(attested_tls::Nonce)>;
+
 struct Limits {
   std::size_t connections = 1024;
   net::Duration handshake = std::chrono::seconds(10);
@@ -31,12 +34,14 @@ struct Limits {
   net::Duration request_stall = http::kStallLimit;         // within a request
   net::Duration idle = std::chrono::minutes(15);           // a warm connection of an attested client
   std::chrono::hours key_lifetime{24};
+  net::Duration probe_interval = std::chrono::seconds(5);  // from the end of one run to the next
   http::RelayLimits relay;
 };
 
 struct Stats {
   std::uint64_t connections = 0;
   std::uint64_t challenges = 0;  // answered with evidence
+  std::uint64_t probes = 0;      // runs of the escape attempts for clients
   std::uint64_t requests = 0;    // relayed to the application
   // Every byte that a client has sent inside TLS apart from challenges: what a client gave away.
   std::uint64_t application_bytes = 0;
@@ -50,6 +55,9 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway();
 
+  // Before start(). Without it, clients who ask for the escape attempts get 404. One run at a time, and none sooner than
+  // limits.probe_interval after the last: others get 429.
+  void serve_probe(Probe probe);
   // Makes the TLS key and begins to accept.
   [[nodiscard]] Result<void> start();
   // Lets requests under way end within the limit.

@@ -52,6 +52,8 @@ void add_verify(CLI::App& app, Action& action) {
           "--policy", [options](const std::string& file) { options->policy = file; },
           "what to accept (policy.yml); without it the safe defaults")
       ->type_name("FILE");
+  command->add_flag("--probe", options->source.probe,
+                    "ask the server to try every way out of its sandbox now, and print what came of each");
   command->add_flag("--json", options->output.json, "print the verdict as one JSON object");
   command->add_flag("--explain", options->output.explain, "tell what each check is for");
   command->callback([options, &action] { action = [options] { return verify(*options); }; });

@@ -42,8 +42,14 @@ void print_json(const VerifyOutcome& outcome) {
                {"judged_at", base::to_iso8601(outcome.at)},
                {"checks", json::array()}};
   if (outcome.verdict) root = verifier::to_json(*outcome.verdict);
+  if (outcome.verdict && outcome.verdict->accepted() && outcome.error) {  // the escape attempts' result is what fails
+    root["verdict"] = "refused";
+    root["stage"] = stage_of(outcome.error->kind);
+  }
   root["sources"] = sources_json(outcome.sources);
   root["notes"] = outcome.notes;
+  if (outcome.probed.at_start) root["probe"]["at_start"] = probe_json(*outcome.probed.at_start);
+  if (outcome.probed.fresh) root["probe"]["fresh"] = probe_json(*outcome.probed.fresh);
   if (outcome.error) {
     root["error"] = {{"kind", base::kind_name(outcome.error->kind)},
                      {"what", outcome.error->what},
@@ -71,8 +77,17 @@ void print_text(const VerifyOutcome& outcome, bool explain) {
   if (outcome.from_files) print_sources(outcome.sources);
   if (!outcome.verdict) return;
   fmt::print("{}", verifier::render_table(*outcome.verdict, {.colour = is_terminal(stdout), .explain = explain}));
+  const bool colour = is_terminal(stdout);
+  if (outcome.probed.at_start) {
+    fmt::print("\n{}", render_probe("escape attempts when the server started", *outcome.probed.at_start,
+                                    explain && !outcome.probed.fresh, colour));
+  }
+  if (outcome.probed.fresh) {
+    fmt::print("\n{}", render_probe("escape attempts now", *outcome.probed.fresh, true, colour));
+  }
   for (const std::string& note : outcome.notes) fmt::print("note: {}\n", note);
-  fmt::print("\n{}: {}\n", printable(outcome.subject), outcome.verdict->accepted() ? "accepted" : "refused");
+  fmt::print("\n{}: {}\n", printable(outcome.subject),
+             outcome.verdict->accepted() && !outcome.error ? "accepted" : "refused");
 }
 
 }  // namespace

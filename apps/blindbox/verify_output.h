@@ -8,6 +8,7 @@
 
 #include "blindbox/intake/intake.h"
 #include "blindbox/verifier/verdict.h"
+#include "verify_probe.h"
 
 namespace blindbox::apps {
 
@@ -21,6 +22,7 @@ struct VerifyOutcome {
   std::vector<std::string> notes;            // what an accepting verdict does not say
   evidence::Evidence evidence{};             // what was judged
   Bytes manifest{};                          // a server's; empty for files
+  Probed probed{};                           // a server's
 };
 
 struct VerifyOutput {

@@ -12,12 +12,47 @@ namespace {
 
 constexpr std::size_t kMostReportData = 64;
 
-net::Task<Result<attested_tls::ConnectOutcome>> attempt(const net::HostPort& server, boost::asio::ssl::context& tls,
-                                                        const policy::Policy& policy, base::Time at,
-                                                        attested_tls::CompleteEvidence complete) {
-  auto outcome = co_await attested_tls::connect(server, tls, policy, at, {}, std::move(complete));
-  if (outcome.connection) co_await (*outcome.connection)->stream().shut_down();
-  co_return outcome;
+struct Attempted {
+  attested_tls::ConnectOutcome connected;
+  std::optional<Result<probe::Report>> probed{};
+};
+
+// Nothing is asked of a server that the verdict refuses.
+net::Task<Result<Attempted>> attempt(const net::HostPort& server, boost::asio::ssl::context& tls,
+                                     const policy::Policy& policy, base::Time at,
+                                     attested_tls::CompleteEvidence complete, bool probe) {
+  auto connected = co_await attested_tls::connect(server, tls, policy, at, {}, std::move(complete));
+  Attempted out{std::move(connected)};
+  if (!out.connected.connection) co_return out;
+  attested_tls::AttestedConnection& connection = **out.connected.connection;
+  if (probe) {
+    auto probed = co_await probe_now(connection);
+    out.probed.emplace(std::move(probed));
+  }
+  co_await connection.stream().shut_down();
+  co_return out;
+}
+
+// What an accepted server says of its walls; the first problem is the outcome's error.
+void take_probes(const Attempted& attempted, VerifyOutcome& outcome) {
+  const auto note = [&outcome](const Error& error) {
+    if (!outcome.error) outcome.error = error;
+  };
+  auto at_start = probe_at_start(*attempted.connected.bundle);
+  if (!at_start) return note(at_start.error());
+  outcome.probed.at_start = std::move(*at_start);
+  if (!attempted.probed) {
+    if (outcome.probed.at_start && outcome.probed.at_start->count(probe::Outcome::escaped) > 0) {
+      outcome.notes.emplace_back("something got out of the sandbox when the server started (--probe asks again)");
+    }
+    return;
+  }
+  if (!*attempted.probed) return note(attempted.probed->error());
+  outcome.probed.fresh = **attempted.probed;
+  for (const auto& report : {outcome.probed.fresh, outcome.probed.at_start}) {
+    if (!report) continue;
+    if (const auto held = expect_nothing_escaped(*report); !held) note(held.error());
+  }
 }
 
 Result<VerifyOutcome> verify_server(const SourceOptions& options, const policy::Policy& policy, base::Time at) {
@@ -29,7 +64,7 @@ Result<VerifyOutcome> verify_server(const SourceOptions& options, const policy::
   auto tls = attested_tls::make_client_context();
   if (!tls) return base::pass_on(tls);
   boost::asio::io_context io;
-  auto connected = run(io, attempt(*server, **tls, policy, at, std::move(*complete)));
+  auto attempted = run(io, attempt(*server, **tls, policy, at, std::move(*complete), options.probe));
   VerifyOutcome outcome{.subject = server->text(),
                         .at = at,
                         .from_files = false,
@@ -37,10 +72,12 @@ Result<VerifyOutcome> verify_server(const SourceOptions& options, const policy::
                         .verdict = std::nullopt,
                         .error = std::nullopt,
                         .notes = {}};
-  if (!connected) {
-    outcome.error = connected.error();
+  if (!attempted) {
+    outcome.error = attempted.error();
     return outcome;
   }
+  attested_tls::ConnectOutcome* const connected = &attempted->connected;
+  if (connected->connection) take_probes(*attempted, outcome);
   outcome.verdict = std::move(connected->verdict);
   if (connected->bundle) {
     outcome.evidence = std::move(connected->bundle->primary);
@@ -81,6 +118,7 @@ Result<VerifyOutcome> verify_sources(const SourceOptions& options, const policy:
     return base::fail(ErrorKind::usage, "a SOURCE has no name");
   }
   if (std::ranges::none_of(options.sources, is_url)) {
+    if (options.probe) return base::fail(ErrorKind::usage, "--probe is for a server: files run nothing");
     return verify_files({options.sources, *at, *std::move(report_data), options.endorsements}, policy);
   }
   if (options.sources.size() > 1) {

@@ -15,6 +15,7 @@ struct SourceOptions {
   // An empty text is a value: a script's unset variable must not become "nothing was given".
   std::optional<std::string> at, report_data;
   EndorsementsOptions endorsements;
+  bool probe = false;  // ask a server for a fresh run of its escape attempts
 };
 
 // options outlives the command.

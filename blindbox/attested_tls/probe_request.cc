@@ -8,13 +8,13 @@ Result<void> judge(const http::ResponseHead& head) {
   switch (head.status) {
     case 200: return {};
     case 404:
-      return base::fail(ErrorKind::not_acceptable, "the server runs no escape attempts", "it answered with status 404",
+      return base::fail(ErrorKind::network, "the server runs no escape attempts", "it answered with status 404",
                         "only an image that \"blindbox build\" has wrapped runs them");
     case 429:
-      return base::fail(ErrorKind::limit, "the server has run the escape attempts a moment ago", "",
+      return base::fail(ErrorKind::network, "the server has run the escape attempts a moment ago", "",
                         "try again in some seconds");
     case 503:
-      return base::fail(ErrorKind::platform, "the server could not run the escape attempts", "",
+      return base::fail(ErrorKind::network, "the server could not run the escape attempts", "",
                         "the server's log says more");
     default: break;
   }

@@ -14,8 +14,8 @@ namespace blindbox::attested_tls {
 inline constexpr std::string_view kProbePath = "/.well-known/blindbox/probe";
 inline constexpr std::size_t kProbeAnswerCap = std::size_t{256} << 10;
 
-// The answer's JSON, within limit. ErrorKind::not_acceptable where the server runs none (404), ErrorKind::limit where it
-// has run some a moment ago (429), ErrorKind::platform where they could not be run (503); network and protocol as usual.
+// The answer's JSON, within limit. ErrorKind::network where the server runs none (404), has run some a moment ago (429) or
+// could not run them (503), and for the connection; ErrorKind::protocol for another status.
 net::Task<Result<std::string>> request_probe(AttestedConnection& connection, Nonce nonce, net::Duration limit);
 
 }  // namespace blindbox::attested_tls

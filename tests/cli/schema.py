@@ -6,12 +6,17 @@ import re
 
 import harness
 
-TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
-SPOKEN = {"$schema", "title", "description", "type", "required", "properties", "items", "enum", "pattern"}
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+SPOKEN = {"$schema", "title", "description", "type", "required", "properties", "items", "enum", "pattern", "minimum",
+          "$ref", "$defs"}
 
 
-def problems(value, schema, at="$"):
-    """What is wrong with the value, each with its place."""
+def problems(value, schema, at="$", root=None):
+    """What is wrong with the value, each with its place. A $ref names one of the root's $defs."""
+    root = root or schema
+    if "$ref" in schema:
+        yield from problems(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], at, root)
+        return
     unknown = set(schema) - SPOKEN
     if unknown:
         yield f"{at}: the schema speaks of {sorted(unknown)}"
@@ -22,15 +27,17 @@ def problems(value, schema, at="$"):
         yield f"{at}: {value!r} is none of {schema['enum']}"
     if "pattern" in schema and not re.search(schema["pattern"], value):
         yield f"{at}: {value!r} does not match {schema['pattern']}"
+    if "minimum" in schema and value < schema["minimum"]:
+        yield f"{at}: {value!r} is less than {schema['minimum']}"
     for name in schema.get("required", []):
         if name not in value:
             yield f"{at}: {name} is missing"
     for name, inner in schema.get("properties", {}).items():
         if name in value:
-            yield from problems(value[name], inner, f"{at}.{name}")
+            yield from problems(value[name], inner, f"{at}.{name}", root)
     if "items" in schema:
         for number, element in enumerate(value):
-            yield from problems(element, schema["items"], f"{at}[{number}]")
+            yield from problems(element, schema["items"], f"{at}[{number}]", root)
 
 
 def verdict(text):

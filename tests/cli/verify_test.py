@@ -53,6 +53,13 @@ class OneGuest(VerifyTest):
         self.assertNotEqual(changed, text)
         return self.stage.write("changed.yml", changed)
 
+    def test_a_server_without_escape_attempts_says_so(self):
+        ran = self.verify(self.server, self.policy, "--probe", "--json")
+        self.expect(ran, 6, "the server runs no escape attempts", out=None)
+        verdict = schema.verdict(ran.out)
+        self.assertEqual((verdict["verdict"], verdict["stage"]), ("refused", "could_not_fetch"))
+        self.expect(self.stage.run("verify", "/dev/null", "--probe"), 2, "--probe is for a server", out=None)
+
     def test_accepted(self):
         ran = self.verify(self.server, self.policy)
         self.assertEqual((ran.code, ran.err), (0, ""), ran)

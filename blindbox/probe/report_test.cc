@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "blindbox/probe/inside.h"
+
 namespace blindbox::probe {
 namespace {
 
@@ -82,6 +84,30 @@ TEST(ProbeReport, IsCapped) {
   ASSERT_FALSE(decoded);
   EXPECT_EQ(decoded.error().kind, ErrorKind::limit);
   EXPECT_THAT(decoded.error().what, HasSubstr("512"));
+}
+
+TEST(ProbeSettings, AreTheirOwnInverse) {
+  Settings settings;
+  settings.nonce.fill(std::byte{3});
+  settings.application_port = 8080;
+  settings.writable = {{"/data", 4096}};
+  settings.tcp = {{"127.0.0.1", 8443}};
+  settings.udp = {{"::1", 53}};
+  settings.unix_abstract = {"name"};
+  settings.unix_paths = {"/run/x"};
+  settings.init = 7;
+  settings.outside_network = 4026531840;
+  settings.quotas = {1, 2, 3, 4};
+  const std::string text = encode_settings(settings);
+  const auto decoded = decode_settings(text);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(encode_settings(*decoded), text);
+  for (const std::string& bad :
+       {std::string(), std::string("{}"), text + " ", without(text, "8080", "\"8080\""), without(text, "8080", "80800"),
+        without(text, "\"init\":7", "\"init\":7,\"init\":7"), without(text, "0303", "03"), std::string(100000, ' ')}) {
+    EXPECT_FALSE(decode_settings(bad)) << bad;
+  }
+  EXPECT_NE(run_inside("{}"), 0);
 }
 
 }  // namespace

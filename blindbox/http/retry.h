@@ -13,8 +13,8 @@ namespace blindbox::http {
 // more than a day.
 [[nodiscard]] std::chrono::seconds retry_after(std::string_view value, base::Time now);
 
-// Between attempt (from 0) and the next: doubles from first to 16 times it, and varies by half (jitter is at least 0 and
-// less than 1), so that clients that failed together do not come back together.
+// Between attempt (from 0) and the next: doubles from first to 16 times it, and varies by half (jitter is at least 0
+// and less than 1), so that clients that failed together do not come back together.
 [[nodiscard]] net::Duration backoff(unsigned attempt, double jitter,
                                     net::Duration first = std::chrono::milliseconds(500));
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An image into an archive as docker since 25 saves it: an OCI layout, and a manifest.json for everything older. The same
-// image gives the same bytes.
+// An image into an archive as docker since 25 saves it: an OCI layout, and a manifest.json for everything older. The
+// same image gives the same bytes.
 #include <fcntl.h>
 #include <sys/stat.h>
 

@@ -27,14 +27,15 @@ struct Image {
   std::vector<Platform> offered{};
 };
 
-// Puts together what was read. ErrorKind::malformed where the configuration has another digest, size or number of layers
-// than the manifest says.
+// Puts together what was read. ErrorKind::malformed where the configuration has another digest, size or number of
+// layers than the manifest says.
 [[nodiscard]] Result<Image> make_image(std::string manifest_json, std::string config_json);
 
 // A new image: an OCI manifest over this configuration (which must list the layers' diff_ids) and these layers.
 [[nodiscard]] Result<Image> assemble(std::string config_json, std::vector<Layer> layers, Annotations annotations = {});
 
-// The same image under OCI's media types; itself where it has them already. Layers and configuration keep their digests.
+// The same image under OCI's media types; itself where it has them already. Layers and configuration keep their
+// digests.
 [[nodiscard]] Result<Image> to_oci(const Image& image);
 
 }  // namespace blindbox::image

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images into an OCI layout. A blob is a temporary file until it is whole; the index changes last, under a lock, so that
-// two who write at a time lose nothing of each other's.
+// Images into an OCI layout. A blob is a temporary file until it is whole; the index changes last, under a lock, so
+// that two who write at a time lose nothing of each other's.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -63,8 +63,8 @@ struct Index {
 };
 
 using archive::Compression;
-// Of a layer's media type. ErrorKind::malformed, naming it, for layers that may not be distributed ("foreign"), encrypted
-// ones and everything that is no layer.
+// Of a layer's media type. ErrorKind::malformed, naming it, for layers that may not be distributed ("foreign"),
+// encrypted ones and everything that is no layer.
 [[nodiscard]] Result<Compression> compression_of(const std::string& media_type);
 
 // One of both. Either is ErrorKind::malformed where it is no JSON, has a key twice, is of schema 1, both manifest and

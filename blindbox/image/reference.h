@@ -31,10 +31,10 @@ struct Reference {
   [[nodiscard]] std::string full_name() const;
 };
 
-// "docker://[HOST[:PORT]/]PATH[:TAG][@DIGEST]", "oci:DIR[:NAME]", "docker-archive:FILE[:NAME]" or a bare name, which is a
-// registry's. As docker does, a name whose first part is no host ("." or ":" in it, or "localhost") is of the default
-// registry, there in "library/" where it has one part, and no tag and no digest mean "latest". ErrorKind::usage with the
-// part that is wrong.
+// "docker://[HOST[:PORT]/]PATH[:TAG][@DIGEST]", "oci:DIR[:NAME]", "docker-archive:FILE[:NAME]" or a bare name, which is
+// a registry's. As docker does, a name whose first part is no host ("." or ":" in it, or "localhost") is of the default
+// registry, there in "library/" where it has one part, and no tag and no digest mean "latest". ErrorKind::usage with
+// the part that is wrong.
 [[nodiscard]] Result<Reference> parse_reference(std::string_view text);
 
 // The host that names without one mean, and where its API is.

@@ -10,8 +10,8 @@ namespace blindbox::image {
 // none of them is an absolute path.
 [[nodiscard]] Result<std::string> store_folder();
 
-// Where the store keeps an image of that name: an oci_layout reference, for open_source and open_target (which makes the
-// folder). Of references with other transports ErrorKind::usage.
+// Where the store keeps an image of that name: an oci_layout reference, for open_source and open_target (which makes
+// the folder). Of references with other transports ErrorKind::usage.
 [[nodiscard]] Result<Reference> in_store(const Reference& registry);
 
 }  // namespace blindbox::image

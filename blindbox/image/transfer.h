@@ -89,8 +89,8 @@ class Target {
 // A layout or an archive is made where there is none. ErrorKind::usage where a digest is given and nothing else.
 [[nodiscard]] Result<std::unique_ptr<Target>> open_target(const Reference& reference, const Access& access);
 
-// The image for a platform: from an index the first that fits (linux/amd64 where none is wanted). ErrorKind::usage where
-// there is none for it, with those that there are.
+// The image for a platform: from an index the first that fits (linux/amd64 where none is wanted). ErrorKind::usage
+// where there is none for it, with those that there are.
 [[nodiscard]] Result<Image> read_image(Source& source, const std::optional<Platform>& wanted = std::nullopt);
 
 // Layers and configuration, then the manifest; what the target has is skipped. The image as stored.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An image's layers as one folder, the way an OCI runtime sees them (OCI image specification 1.1, "Image Layer Filesystem
-// Changeset"). Nothing in a layer can name a place outside of the folder.
+// An image's layers as one folder, the way an OCI runtime sees them (OCI image specification 1.1, "Image Layer
+// Filesystem Changeset"). Nothing in a layer can name a place outside of the folder.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,9 @@ struct Unpacked {
 };
 
 // folder does not exist or is empty; it appears whole or not at all (a sibling is filled and renamed). As root owners,
-// file capabilities and setuid bits are those of the layers; otherwise everything belongs to the caller. Each layer's digest, size and diff_id are checked.
-// ErrorKind::malformed for names and links that leave the folder, damaged archives and lies; ErrorKind::limit past the
-// caps; ErrorKind::io.
+// file capabilities and setuid bits are those of the layers; otherwise everything belongs to the caller. Each layer's
+// digest, size and diff_id are checked. ErrorKind::malformed for names and links that leave the folder, damaged
+// archives and lies; ErrorKind::limit past the caps; ErrorKind::io.
 [[nodiscard]] Result<Unpacked> unpack(Source& source, const Image& image, const std::string& folder,
                                       const UnpackOptions& options = {});
 

@@ -17,8 +17,8 @@ class Download {
   [[nodiscard]] Result<void> add(ByteView bytes);
   // From the beginning again.
   [[nodiscard]] Result<void> restart();
-  // The whole blob, whose file has no name from now on. ErrorKind::malformed where its digest is another; then nothing is
-  // kept.
+  // The whole blob, whose file has no name from now on. ErrorKind::malformed where its digest is another; then nothing
+  // is kept.
   [[nodiscard]] Result<Blob> finish();
   // What was received is a lie.
   void discard();

@@ -13,8 +13,8 @@ namespace blindbox::image::internal {
 [[nodiscard]] bool is_tag(std::string_view text);
 // "host", "host:5000", "127.0.0.1:5000", "[::1]:5000".
 [[nodiscard]] bool is_host(std::string_view text);
-// What an image in a layout may be called: the specification's characters, in any order that keeps apart what is between
-// slashes. Every full name is one.
+// What an image in a layout may be called: the specification's characters, in any order that keeps apart what is
+// between slashes. Every full name is one.
 [[nodiscard]] bool is_ref_name(std::string_view text);
 
 }  // namespace blindbox::image::internal

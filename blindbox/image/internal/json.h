@@ -12,8 +12,8 @@ namespace blindbox::image::internal {
 
 using Json = nlohmann::json;
 
-// An object. ErrorKind::limit past cap bytes, ErrorKind::malformed for what is no JSON, has a key twice or is nested more
-// than 32 deep; what is how messages begin.
+// An object. ErrorKind::limit past cap bytes, ErrorKind::malformed for what is no JSON, has a key twice or is nested
+// more than 32 deep; what is how messages begin.
 [[nodiscard]] Result<Json> parse_json(ByteView bytes, std::size_t cap, const std::string& what);
 
 // The member's text; "" where there is none or it is null. ErrorKind::malformed for another type.

@@ -149,10 +149,9 @@ Result<void> LayerWriter::add_folder(const Place& place, const Attributes& attri
 
 Result<void> LayerWriter::write_contents(archive::TarReader& reader, int file, const Place& place) {
   constexpr std::size_t kHole = std::size_t{64} << 10;
-  Bytes piece(std::size_t{256} << 10);
   std::uint64_t size = 0;
   while (true) {
-    const auto got = reader.read(piece);
+    const auto got = reader.read(piece_);
     if (!got) return tl::unexpected(got.error());
     if (*got == 0) break;
     size += *got;
@@ -161,7 +160,7 @@ Result<void> LayerWriter::write_contents(archive::TarReader& reader, int file, c
       return fail(ErrorKind::limit,
                   "the image's files have more than " + std::to_string(options_.max_bytes) + " bytes");
     }
-    const ByteView bytes = ByteView(piece).first(*got);
+    const ByteView bytes = ByteView(piece_).first(*got);
     if (bytes.size() >= kHole && base::all_zero(bytes)) {
       if (::lseek(file, static_cast<off_t>(bytes.size()), SEEK_CUR) < 0) return entry_io(place.path, "cannot write it");
       continue;

@@ -47,6 +47,7 @@ class LayerWriter {
   const UnpackOptions& options_;
   bool as_root_;
   Unpacked done_;
+  Bytes piece_ = Bytes(std::size_t{256} << 10);
   std::unordered_set<std::string> mine_;  // real paths that this layer put there
   std::map<std::string, Attributes> folders_;
 };

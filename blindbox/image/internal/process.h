@@ -15,8 +15,8 @@ struct Said {
   std::string output;  // standard output
 };
 
-// Found in PATH, without a shell; its standard error is ours. It is killed where it takes longer than limit or says more
-// than cap bytes: ErrorKind::io, as where it cannot be started.
+// Found in PATH, without a shell; its standard error is ours. It is killed where it takes longer than limit or says
+// more than cap bytes: ErrorKind::io, as where it cannot be started.
 [[nodiscard]] Result<Said> ask_program(const std::vector<std::string>& arguments, const std::string& input,
                                        std::chrono::milliseconds limit, std::size_t cap);
 

@@ -13,8 +13,8 @@
 
 namespace blindbox::image::internal {
 
-// "./a//b/../c" as "a/c"; "" is the folder itself. A leading slash counts nothing. ErrorKind::malformed where ".." leads
-// above the root, for a NUL and for names longer than the kernel takes.
+// "./a//b/../c" as "a/c"; "" is the folder itself. A leading slash counts nothing. ErrorKind::malformed where ".."
+// leads above the root, for a NUL and for names longer than the kernel takes.
 [[nodiscard]] Result<std::string> clean_name(const std::string& name);
 [[nodiscard]] tl::unexpected<Error> bad_entry(const std::string& name, const std::string& why);
 [[nodiscard]] tl::unexpected<Error> entry_io(const std::string& name, const std::string& what);

@@ -20,8 +20,8 @@ struct Url {
   [[nodiscard]] std::string text() const { return origin() + target; }
 };
 
-// "https://HOST[:PORT][/PATH][?QUERY]" or "http://..."; a fragment is dropped. ErrorKind::protocol for what is none, has a
-// user's name in it, or has blanks or control characters.
+// "https://HOST[:PORT][/PATH][?QUERY]" or "http://..."; a fragment is dropped. ErrorKind::protocol for what is none,
+// has a user's name in it, or has blanks or control characters.
 [[nodiscard]] Result<Url> parse_web_url(std::string_view text);
 // A reference (RFC 3986, section 4.2) of a page at base: another URL, an absolute or a relative path.
 [[nodiscard]] Result<Url> resolve(const Url& base, std::string_view reference);

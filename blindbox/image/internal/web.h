@@ -26,7 +26,8 @@ struct WebRequest {
   std::function<std::function<Result<ByteView>()>()> make_body{};
   std::uint64_t body_size = 0;
   bool follow = false;  // redirects, of GET and HEAD
-  // A body of status 200 or 206 goes there, after its head; false ends the exchange. Where there is none it is collected.
+  // A body of status 200 or 206 goes there, after its head; false ends the exchange. Where there is none it is
+  // collected.
   http::OnHead on_head{};
   http::OnPiece on_piece{};
   std::size_t cap = std::size_t{64} << 10;  // of what is collected

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""blindbox init, build, push and inspect: from an image that knows nothing to one that is sealed off."""
+
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+import harness
+import images
+
+SERVER = {"Entrypoint": ["/bin/server"], "Cmd": ["--port", "8000"], "Env": ["PATH=/bin", "GREETING=hello"],
+          "User": "1000:1000", "WorkingDir": "/srv", "ExposedPorts": {"8000/tcp": {}}, "StopSignal": "SIGINT"}
+
+
+class Wrap(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="blindbox-wrap-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.archive = images.docker_archive(self.folder / "app.tar", [images.layer_of({"bin/server": b"#!/bin/sh\n"})],
+                                             **SERVER)
+
+    def run_blindbox(self, *arguments, **options):
+        ran = subprocess.run([harness.BINARY, *map(str, arguments)], capture_output=True, timeout=120, cwd=self.folder,
+                             env={**os.environ, "BLINDBOX_STORE": str(self.folder / "store")}, **options)
+        return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
+
+    def initialise(self, text=None):
+        if text is None:
+            self.assertEqual(self.run_blindbox("init")[0], 0)
+        else:
+            (self.folder / "blindbox.yml").write_text(text)
+
+    def build(self, tag="sealed", source=None, *more):
+        return self.run_blindbox("build", "--source-image", source or f"docker-archive:{self.archive}", "--tag", tag, *more)
+
+    def built(self, tag="sealed", source=None, *more):
+        code, out, err = self.build(tag, source, *more)
+        self.assertEqual(code, 0, err)
+        return out, err
+
+    def inspected(self, tag="sealed"):
+        code, out, err = self.run_blindbox("inspect", tag, "--json")
+        self.assertEqual((code, err), (0, ""))
+        return json.loads(out)
+
+    def test_the_verbs_of_2023(self):
+        self.initialise()
+        out, _ = self.built()
+        found = self.inspected()
+        self.assertIn(found["digest"], out)
+        self.assertIn(found["specification_sha256"], out)
+        application = found["specification"]["application"]
+        self.assertEqual(application["command"], ["/bin/server", "--port", "8000"])
+        self.assertEqual(application["environment"], ["PATH=/bin", "GREETING=hello"])
+        self.assertEqual((application["user"], application["working_directory"]), ("1000:1000", "/srv"))
+        self.assertEqual(application["stop_signal"], "SIGINT")
+        self.assertEqual(found["specification"]["port"], 8000)
+        self.assertEqual(found["specification"]["egress"], [])
+        code, table, _ = self.run_blindbox("inspect", "sealed")
+        self.assertEqual(code, 0)
+        for line in ("may reach            nobody", "output that leaves   none", "least isolation      namespaces"):
+            self.assertIn(line, table)
+
+    def test_init_overwrites_nothing_unasked(self):
+        self.initialise("mine")
+        code, _, err = self.run_blindbox("init")
+        self.assertEqual(code, 10)
+        self.assertIn("--force", err)
+        self.assertEqual((self.folder / "blindbox.yml").read_text(), "mine")
+        self.assertEqual(self.run_blindbox("init", "--force", "--port", "8000")[0], 0)
+        self.assertIn("\nport: 8000\n", (self.folder / "blindbox.yml").read_text())
+
+    def test_a_layout_that_other_tools_read(self):
+        self.initialise()
+        self.built(f"oci:{self.folder}/out:sealed")
+        layout = images.Layout(self.folder / "out")
+        self.assertEqual(layout.config["config"]["Entrypoint"], ["/.blindbox/init"])
+        self.assertNotIn("Cmd", layout.config["config"])
+        self.assertNotIn("User", layout.config["config"])
+        layer = layout.blob(layout.manifest["layers"][-1]["digest"])
+        with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+            names = tar.getnames()
+            self.assertTrue(all(entry.mtime == 0 and entry.uid == 0 for entry in tar))
+            specification = json.load(tar.extractfile(".blindbox/specification.json"))
+        self.assertEqual(names, [".blindbox", ".blindbox/.wh..wh..opq", ".blindbox/init", ".blindbox/specification.json"])
+        self.assertEqual(specification["application"]["command"][0], "/bin/server")
+        if shutil.which("skopeo"):
+            ran = subprocess.run(["skopeo", "inspect", f"oci:{self.folder}/out:sealed"], capture_output=True, check=True)
+            self.assertEqual(json.loads(ran.stdout)["Digest"], layout.digest)
+
+    def test_the_same_inputs_give_the_same_digest(self):
+        self.initialise()
+        for name in ("one", "two"):
+            self.built(f"oci:{self.folder}/{name}:x")
+        self.assertEqual(images.Layout(self.folder / "one").digest, images.Layout(self.folder / "two").digest)
+        (self.folder / "blindbox.yml").write_text("platform: azure-aci\noutput: all\n")
+        self.built(f"oci:{self.folder}/three:x")
+        self.assertNotEqual(images.Layout(self.folder / "one").digest, images.Layout(self.folder / "three").digest)
+
+    def test_standard_input(self):
+        self.initialise()
+        with open(self.archive, "rb") as archive:
+            code, _, err = self.run_blindbox("build", "--source-image", "docker-archive:-", "--tag", "sealed", stdin=archive)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.inspected()["specification"]["port"], 8000)
+
+    def test_push_to_an_archive_and_back(self):
+        self.initialise()
+        self.built()
+        code, out, err = self.run_blindbox("push", "sealed", "--to", f"docker-archive:{self.folder}/out.tar:sealed:1")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.inspected(f"docker-archive:{self.folder}/out.tar")["specification"], self.inspected()["specification"])
+
+    def test_refusals(self):
+        code, _, err = self.build()
+        self.assertEqual(code, 10)
+        self.assertIn("blindbox init", err)
+        self.initialise("platform: azure-aci\nip-rules: [192.0.2.1]\n")
+        code, _, err = self.build()
+        self.assertEqual(code, 3)
+        self.assertIn("blindbox.yml:2:12", err)
+        self.assertIn("egress", err)
+        self.initialise("platform: azure-aci\n")
+        self.built()
+        code, _, err = self.build("again", f"oci:{self.folder}/store")
+        self.assertEqual(code, 2)
+        self.assertIn("wrapped already", err)
+        code, _, err = self.build("x", f"docker-archive:{self.folder}/absent.tar")
+        self.assertEqual(code, 10)
+        code, _, err = self.run_blindbox("inspect", f"docker-archive:{self.archive}")
+        self.assertEqual(code, 2)
+        self.assertIn("not made by", err)
+        code, _, err = self.run_blindbox("inspect", "absent")
+        self.assertNotEqual(code, 0)
+        self.assertFalse((self.folder / "store/blobs/sha256/again").exists())
+
+    def test_an_image_without_a_command(self):
+        self.initialise()
+        empty = images.docker_archive(self.folder / "empty.tar", [images.layer_of({"a": b""})])
+        code, _, err = self.build("x", f"docker-archive:{empty}")
+        self.assertEqual(code, 2)
+        self.assertIn("nothing to run", err)
+
+    def test_another_init_must_be_a_static_program(self):
+        self.initialise()
+        code, _, err = self.build("x", None, "--init", harness.BINARY)
+        self.assertIn(code, (3, 11))
+        code, _, err = self.build("x", None, "--init", "/etc/passwd")
+        self.assertEqual(code, 3)
+        self.assertIn("no blindbox-init", err)
+
+
+if __name__ == "__main__":
+    harness.main(fuse=False)

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "blindbox/base/file.h"
+#include "blindbox/measure/container_policy.h"
 #include "blindbox/measure/launch_digest.h"
 #include "blindbox/measure/layer.h"
 
@@ -183,6 +184,40 @@ TEST(LaunchDigests, EqualThoseOfSevSnpMeasure) {
     ++compared;
   }
   EXPECT_GE(compared, 24U);
+}
+
+// The sample of Azure's own tool, from the settings that it says it was made with.
+TEST(ContainerPolicyVector, IsWhatAzuresToolWrites) {
+  const fs::path file = foreign("confcom") / "aci_minimal_policy.rego";
+  if (!fs::exists(file)) GTEST_SKIP() << "no vectors at " << file;
+  ContainerPolicy policy;
+  policy.api_version = "0.10.0";
+  policy.fragments = {{"mcr.microsoft.com/aci/aci-cc-infra-fragment",
+                       "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.3",
+                       "4",
+                       {"containers", "fragments"}}};
+  PolicyContainer& container = policy.containers.emplace_back();
+  container.id =
+      "mcr.microsoft.com/azurelinux/distroless/base@sha256:"
+      "1e77d97e1e39f22ed9c52f49b3508b4c1044cec23743df9098ac44e025f654f2";
+  container.name = "container1";
+  container.environment = platform_environment();
+  const auto layer = base::from_hex("243e1b3ce08093f2f0d9cd6a9eafde8737f64fec105ed59c346d309fbe760b58").value();
+  std::copy(layer.begin(), layer.end(), container.layers.emplace_back().begin());
+  container.mounts = {resolver_mount()};
+  container.capabilities = default_capabilities();
+  std::sort(container.capabilities.begin(), container.capabilities.end());
+  container.allow_stdio = true;
+  container.no_new_privileges = false;
+  policy.containers.push_back(pause_container());
+  policy.allow_properties_access = true;
+  policy.allow_environment_variable_dropping = true;
+  policy.allow_capability_dropping = true;
+  std::ifstream in(file);
+  std::stringstream expected;
+  expected << in.rdbuf();
+  // The tool prints the policy and three line breaks, which are not part of what is hashed.
+  EXPECT_EQ(write_rego(policy) + "\n\n\n", expected.str());
 }
 
 }  // namespace

@@ -10,12 +10,16 @@
 #include "blindbox/measure/layer.h"
 #include "blindbox/measure/uki.h"
 #include "command.h"
+#include "measure_image.h"
 #include "progress.h"
 
 namespace blindbox::apps {
 namespace {
 
 struct Options {
+  std::string tag;
+  std::string write_container_policy;
+  ImageOptions images;
   std::vector<std::string> layers;
   std::uint64_t max_size = measure::kMaxImageSize;
   bool launch_digest = false;
@@ -72,6 +76,32 @@ Result<void> measure_layers(const Options& options, Output& out) {
                                       {"root_hash", base::to_hex(measured->root_hash)}});
   }
   return {};
+}
+
+Result<void> measure_tag(const Options& options, Output& out) {
+  Progress progress;
+  measure::LayerOptions layer;
+  layer.max_size = options.max_size;
+  layer.progress = [&progress](std::uint64_t done, std::uint64_t total) { progress(done, total); };
+  auto measured = measure_image(options.tag, options.images, layer);
+  progress.clear();
+  if (!measured) return base::pass_on(measured);
+  out.title(options.tag);
+  out.value("image", measured->image.digest.text());
+  out.value("specification", base::to_hex(measured->inspection.specification_sha256));
+  auto layers = nlohmann::json::array();
+  for (std::size_t i = 0; i < measured->layers.size(); ++i) {
+    const std::string root = base::to_hex(measured->layers[i].root_hash);
+    out.value("layer", measured->image.layers[i].diff_id.text() + "\n  root hash      " + root);
+    layers.push_back({{"diff_id", measured->image.layers[i].diff_id.text()}, {"root_hash", root}});
+  }
+  out.value("host data", base::to_hex(measured->host_data));
+  out.object()["image"] = {{"digest", measured->image.digest.text()},
+                           {"host_data", base::to_hex(measured->host_data)},
+                           {"layers", std::move(layers)},
+                           {"specification_sha256", base::to_hex(measured->inspection.specification_sha256)}};
+  if (options.write_container_policy.empty()) return {};
+  return base::write_file(options.write_container_policy, base::view(measured->policy));
 }
 
 Result<base::Sha256> hash_file(const std::optional<std::string>& path) {
@@ -157,10 +187,17 @@ Result<void> measure_initdata(const std::string& path, Output& out) {
 }
 
 int run_measure(const Options& options) {
-  if (options.layers.empty() && !options.launch_digest && !options.uki && !options.initdata) {
-    return report({ErrorKind::usage, "nothing to measure", "", "give --layer, --launch-digest, --uki or --initdata"});
+  if (options.tag.empty() && options.layers.empty() && !options.launch_digest && !options.uki && !options.initdata) {
+    return report({ErrorKind::usage, "nothing to measure", "",
+                   "give the TAG of a wrapped image, --layer, --launch-digest, --uki or --initdata"});
+  }
+  if (options.tag.empty() && !options.write_container_policy.empty()) {
+    return report({ErrorKind::usage, "--write-container-policy needs the TAG of a wrapped image", "", ""});
   }
   Output out(options.json);
+  if (!options.tag.empty()) {
+    if (auto done = measure_tag(options, out); !done) return report(done.error());
+  }
   if (auto done = measure_layers(options, out); !done) return report(done.error());
   if (options.launch_digest) {
     if (auto done = measure_launch(options, out); !done) return report(done.error());
@@ -203,6 +240,13 @@ void add_measure(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   auto* const command = app.add_subcommand(
       "measure", "compute what hardware will report: root hashes of layers, launch digests, PCR 11, initdata");
+  command->add_option("tag", options->tag, "a wrapped image: the values that Azure will report of its container")
+      ->type_name("TAG");
+  command
+      ->add_option("--write-container-policy", options->write_container_policy,
+                   "where to write the container policy (Rego) whose SHA-256 is HOST_DATA")
+      ->type_name("FILE");
+  add_image_options(*command, options->images);
   command->add_option("--layer", options->layers, "container layers (tar, plain, gzip or zstd); - is standard input")
       ->type_name("FILE");
   command->add_option("--max-size", options->max_size, "refuse a layer whose image would have more bytes")

@@ -14,7 +14,7 @@ using base::fail;
 using nlohmann::json;
 
 constexpr std::string_view kBaseName = "org.opencontainers.image.base.name";
-constexpr std::string_view kBaseDigest = "org.opencontainers.image.original.digest";
+constexpr std::string_view kBaseDigest = "org.opencontainers.image.base.digest";
 
 struct Marks {
   image::Annotations base;    // of the manifest and the configuration
@@ -55,6 +55,7 @@ Result<std::string> rewrite_config(const image::Image& original, const image::Di
   config["ExposedPorts"] = {{fmt::format("{}/tcp", specification.tls_port), json::object()}};
   json& labels = config["Labels"];
   if (!labels.is_object()) labels = json::object();
+  labels.erase(std::string(kBaseName));  // of the original's own base
   for (const auto* const set : {&marks.base, &marks.labels}) {
     for (const auto& [name, value] : *set) labels[name] = value;
   }
@@ -82,16 +83,17 @@ Result<Wrapped> wrap(const image::Image& original, const std::string& base_name,
 
   std::string layer = make_layer(init, measured);
   const auto digest = image::Digest::of(base::view(layer));
-  const Marks marks{{{std::string(kBaseName), base_name}, {std::string(kBaseDigest), original.digest.text()}},
-                    {{std::string(kVersionLabel), version},
-                     {std::string(kSpecificationLabel), base::to_hex(base::sha256(base::view(measured)))}}};
+  Marks marks{{{std::string(kBaseDigest), original.digest.text()}},
+              {{std::string(kVersionLabel), version},
+               {std::string(kSpecificationLabel), base::to_hex(base::sha256(base::view(measured)))}}};
+  if (!base_name.empty()) marks.base.emplace(kBaseName, base_name);
   auto config = rewrite_config(original, digest, *specification, marks);
   if (!config) return base::pass_on(config);
   std::vector<image::Layer> layers = original.layers;
   layers.push_back({{std::string(image::kOciLayer), digest, layer.size()}, digest, image::Compression::none});
   image::Annotations annotations = original.manifest.annotations;
-  annotations.insert_or_assign(std::string(kBaseName), base_name);
-  annotations.insert_or_assign(std::string(kBaseDigest), original.digest.text());
+  annotations.erase(std::string(kBaseName));
+  for (const auto& [name, value] : marks.base) annotations.insert_or_assign(name, value);
   auto image = image::assemble(*std::move(config), std::move(layers), std::move(annotations));
   if (!image) return base::pass_on(image);
   return Wrapped{*std::move(image), std::move(layer), *std::move(specification), std::move(notes)};

@@ -24,7 +24,7 @@ struct Wrapped {
 };
 
 // settings: as parse_yaml gave it; its port 0 means the only TCP port that the image exposes, else 80. init: the program.
-// base_name goes into the annotations. ErrorKind::usage for an image that is wrapped already, is of another platform than
+// base_name goes into the annotations; empty where it has none. ErrorKind::usage for an image that is wrapped already, is of another platform than
 // init, or has no command; where it exposes several ports and settings names none; ErrorKind::malformed for a
 // configuration that cannot be carried over, and where init is no static program.
 [[nodiscard]] Result<Wrapped> wrap(const image::Image& original, const std::string& base_name,

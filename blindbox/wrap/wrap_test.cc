@@ -196,6 +196,7 @@ TEST(Inspect, reads_back_what_was_wrapped) {
   EXPECT_EQ(found->init_sha256, base::sha256(program()));
   EXPECT_EQ(found->version, "1.2.3");
   EXPECT_EQ(found->base_name, "example.org/app:1");
+  EXPECT_EQ(found->base_digest, original(kServer).digest.text());
 }
 
 TEST(Inspect, believes_no_layer_that_build_would_not_have_made) {

@@ -65,4 +65,18 @@ Result<policy::Policy> client_policy(const evidence::Evidence& evidence, const e
   return policy;
 }
 
+policy::ManifestPolicy manifest_of_wrapped(const wrap::Inspection& inspection) {
+  policy::ManifestPolicy out;
+  out.software_versions = {{inspection.version}};
+  out.isolation_policies = {{inspection.specification_sha256}};
+  out.isolation_postures.emplace();
+  for (const auto tier :
+       {specification::Tier::filtered, specification::Tier::namespaces, specification::Tier::confined}) {
+    if (tier >= inspection.specification.minimum_tier) {
+      out.isolation_postures->emplace_back(specification::tier_name(tier));
+    }
+  }
+  return out;
+}
+
 }  // namespace blindbox::apps

@@ -5,6 +5,7 @@
 #include "blindbox/evidence/evidence.h"
 #include "blindbox/evidence/manifest.h"
 #include "blindbox/policy/policy.h"
+#include "blindbox/wrap/inspect.h"
 
 namespace blindbox::apps {
 
@@ -12,5 +13,9 @@ namespace blindbox::apps {
 // emulated guest also the emulator's root. The evidence is not verified here: a client that uses the policy does that.
 [[nodiscard]] Result<policy::Policy> client_policy(const evidence::Evidence& evidence,
                                                    const evidence::ServiceManifest& manifest, bool emulated);
+
+// What a wrapped image's manifest will say: this specification, this version, the least tier that it takes or a stronger
+// one, and no model.
+[[nodiscard]] policy::ManifestPolicy manifest_of_wrapped(const wrap::Inspection& inspection);
 
 }  // namespace blindbox::apps

@@ -9,6 +9,8 @@
 #include "blindbox/measure/launch_digest.h"
 #include "blindbox/measure/layer.h"
 #include "blindbox/measure/uki.h"
+#include "blindbox/policy/starting_point.h"
+#include "client_policy.h"
 #include "command.h"
 #include "measure_image.h"
 #include "progress.h"
@@ -19,6 +21,7 @@ namespace {
 struct Options {
   std::string tag;
   std::string write_container_policy;
+  std::string write_policy;
   ImageOptions images;
   std::vector<std::string> layers;
   std::uint64_t max_size = measure::kMaxImageSize;
@@ -100,8 +103,15 @@ Result<void> measure_tag(const Options& options, Output& out) {
                            {"host_data", base::to_hex(measured->host_data)},
                            {"layers", std::move(layers)},
                            {"specification_sha256", base::to_hex(measured->inspection.specification_sha256)}};
-  if (options.write_container_policy.empty()) return {};
-  return base::write_file(options.write_container_policy, base::view(measured->policy));
+  if (!options.write_container_policy.empty()) {
+    auto written = base::write_file(options.write_container_policy, base::view(measured->policy));
+    if (!written) return written;
+  }
+  if (options.write_policy.empty()) return {};
+  policy::Policy policy = policy::starting_point(policy::Platform::azure_aci);
+  policy.sev_snp.host_data = {{measured->host_data}};
+  policy.manifest = manifest_of_wrapped(measured->inspection);
+  return base::write_file(options.write_policy, base::view(policy::write_policy(policy)));
 }
 
 Result<base::Sha256> hash_file(const std::optional<std::string>& path) {
@@ -191,8 +201,9 @@ int run_measure(const Options& options) {
     return report({ErrorKind::usage, "nothing to measure", "",
                    "give the TAG of a wrapped image, --layer, --launch-digest, --uki or --initdata"});
   }
-  if (options.tag.empty() && !options.write_container_policy.empty()) {
-    return report({ErrorKind::usage, "--write-container-policy needs the TAG of a wrapped image", "", ""});
+  if (options.tag.empty() && !(options.write_container_policy.empty() && options.write_policy.empty())) {
+    return report(
+        {ErrorKind::usage, "--write-container-policy and --write-policy need the TAG of a wrapped image", "", ""});
   }
   Output out(options.json);
   if (!options.tag.empty()) {
@@ -245,6 +256,10 @@ void add_measure(CLI::App& app, Action& action) {
   command
       ->add_option("--write-container-policy", options->write_container_policy,
                    "where to write the container policy (Rego) whose SHA-256 is HOST_DATA")
+      ->type_name("FILE");
+  command
+      ->add_option("--write-policy", options->write_policy,
+                   "where to write the policy.yml by which clients accept this image on Azure container instances")
       ->type_name("FILE");
   add_image_options(*command, options->images);
   command->add_option("--layer", options->layers, "container layers (tar, plain, gzip or zstd); - is standard input")

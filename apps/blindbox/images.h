@@ -13,25 +13,24 @@ namespace blindbox::apps {
 struct ImageOptions {
   bool plain_http = false;
 };
-void add_image_options(CLI::App &command, ImageOptions &options);
+void add_image_options(CLI::App& command, ImageOptions& options);
 
-[[nodiscard]] image::Access access(const ImageOptions &options);
+[[nodiscard]] image::Access access(const ImageOptions& options);
 
 // A tag as people give it: a bare name is the local store's, everything else is
 // where it says.
-[[nodiscard]] Result<image::Reference> tag_reference(const std::string &tag);
+[[nodiscard]] Result<image::Reference> tag_reference(const std::string& tag);
 
 // Says why, where the image was not made by "blindbox build": ErrorKind::usage.
-[[nodiscard]] Result<void> check_wrapped(const image::Image &image,
-                                         const std::string &name);
+[[nodiscard]] Result<void> check_wrapped(const image::Image& image, const std::string& name);
 
 // A bar per blob on a terminal, nothing elsewhere.
 class TransferProgress {
-public:
+ public:
   [[nodiscard]] image::Progress callback();
 
-private:
+ private:
   Progress bar_;
 };
 
-} // namespace blindbox::apps
+}  // namespace blindbox::apps

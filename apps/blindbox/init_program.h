@@ -9,9 +9,9 @@
 
 namespace blindbox::apps {
 
-// path, or where that is empty blindbox-init beside this binary (a build tree)
+// path, or where that is empty init/blindbox-init beside this binary (a build tree)
 // or in ../lib/blindbox (an installation). ErrorKind::io, naming where it was
 // looked for; ErrorKind::limit above 15 MB, which no blindbox-init has.
-[[nodiscard]] Result<Bytes> load_init_program(const std::string &path);
+[[nodiscard]] Result<Bytes> load_init_program(const std::string& path);
 
-} // namespace blindbox::apps
+}  // namespace blindbox::apps

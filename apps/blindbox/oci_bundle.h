@@ -12,18 +12,18 @@
 namespace blindbox::apps {
 
 struct BundleOptions {
-  std::vector<std::string> arguments;   // of blindbox-init
-  std::vector<std::string> environment; // "NAME=value"
-  std::string emulator;                 // a folder of this machine ...
-  std::string emulator_inside;          // ... and where the container finds it
+  std::vector<std::string> arguments;    // of blindbox-init
+  std::vector<std::string> environment;  // "NAME=value"
+  std::string emulator;                  // a folder of this machine ...
+  std::string emulator_inside;           // ... and where the container finds it
   std::string hostname;
-  unsigned user = 0; // who starts it; another than root gets a user name space
-                     // with itself as its root
+  unsigned user = 0;  // who starts it; another than root gets a user name space
+                      // with itself as its root
   unsigned group = 0;
 };
 
 // The container shares this machine's network, so that clients reach its port;
 // everything else is its own.
-[[nodiscard]] std::string runtime_config(const BundleOptions &options);
+[[nodiscard]] std::string runtime_config(const BundleOptions& options);
 
-} // namespace blindbox::apps
+}  // namespace blindbox::apps

@@ -14,55 +14,38 @@ struct Options {
   ImageOptions images;
 };
 
-Result<void> push(const Options &options) {
+Result<void> push(const Options& options) {
   auto named = image::parse_reference(options.tag);
-  if (!named)
-    return base::pass_on(named);
+  if (!named) return base::pass_on(named);
   auto from = tag_reference(options.tag);
-  if (!from)
-    return base::pass_on(from);
-  auto to =
-      image::parse_reference(options.to.empty() ? options.tag : options.to);
-  if (!to)
-    return base::pass_on(to);
+  if (!from) return base::pass_on(from);
+  auto to = image::parse_reference(options.to.empty() ? options.tag : options.to);
+  if (!to) return base::pass_on(to);
   if (options.to.empty() && named->transport != image::Transport::registry) {
-    return base::fail(ErrorKind::usage,
-                      options.tag +
-                          " says where the image is, not where it goes",
-                      "", "--to NAME says where");
+    return base::fail(ErrorKind::usage, options.tag + " says where the image is, not where it goes", "",
+                      "--to NAME says where");
   }
   auto source = image::open_source(*from, access(options.images));
-  if (!source)
-    return base::pass_on(source);
+  if (!source) return base::pass_on(source);
   auto image = image::read_image(**source);
-  if (!image)
-    return base::pass_on(image);
-  if (auto wrapped = check_wrapped(*image, options.tag); !wrapped)
-    return wrapped;
+  if (!image) return base::pass_on(image);
+  if (auto wrapped = check_wrapped(*image, options.tag); !wrapped) return wrapped;
   auto target = image::open_target(*to, access(options.images));
-  if (!target)
-    return base::pass_on(target);
+  if (!target) return base::pass_on(target);
   TransferProgress progress;
   auto stored = image::copy(**source, **target, *image, progress.callback());
-  if (!stored)
-    return base::pass_on(stored);
+  if (!stored) return base::pass_on(stored);
   fmt::print("pushed {}@{}\n", to->text(), stored->digest.text());
   return {};
 }
 
-} // namespace
+}  // namespace
 
-void add_push(CLI::App &app, Action &action) {
+void add_push(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
-  auto *const command = app.add_subcommand(
-      "push", "upload a wrapped image to the registry that its name says");
-  command->add_option("tag", options->tag, "what \"build --tag\" named it")
-      ->type_name("TAG")
-      ->required();
-  command
-      ->add_option("--to", options->to,
-                   "another name or place: docker://, oci:, docker-archive:")
-      ->type_name("REF");
+  auto* const command = app.add_subcommand("push", "upload a wrapped image to the registry that its name says");
+  command->add_option("tag", options->tag, "what \"build --tag\" named it")->type_name("TAG")->required();
+  command->add_option("--to", options->to, "another name or place: docker://, oci:, docker-archive:")->type_name("REF");
   add_image_options(*command, options->images);
   command->callback([options, &action] {
     action = [options] {
@@ -72,4 +55,4 @@ void add_push(CLI::App &app, Action &action) {
   });
 }
 
-} // namespace blindbox::apps
+}  // namespace blindbox::apps

@@ -62,7 +62,8 @@ Result<void> build(const Options& options) {
   if (!source) return base::pass_on(source);
   auto original = image::read_image(**source, platform);
   if (!original) return base::pass_on(original);
-  const std::string name = from->transport == image::Transport::registry ? from->full_name() : from->name;
+  // Only a registry's name means the same to everybody, and the digest must not depend on where a file lay.
+  const std::string name = from->transport == image::Transport::registry ? from->full_name() : "";
   auto wrapped = wrap::wrap(*original, name, *settings, *init, BLINDBOX_VERSION);
   if (!wrapped) return base::pass_on(wrapped);
   for (const std::string& note : wrapped->notes) fmt::print(stderr, "blindbox: note: {}\n", note);

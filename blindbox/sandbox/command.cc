@@ -57,10 +57,12 @@ void restrict_calls(const Plan& plan, Record& record) {
   Filter filter;
   filter.own_network = record.has(step::kNetworkNamespace);
   filter.connect = filter.own_network || record.has(step::kLandlockNetwork);
-  if (!filter.connect && plan.settings.egress_port != 0) {
-    record.abandon({ErrorKind::platform, "the egress list cannot be enforced here",
-                    "without a network namespace and without Landlock's network rules nothing tells addresses apart",
-                    "run the container where user namespaces are allowed, or leave the egress list empty"});
+  if (!filter.own_network && plan.settings.egress_port != 0) {
+    record.abandon(
+        {ErrorKind::platform, "the egress list cannot be enforced here",
+         "there is no network namespace, and Landlock knows ports but no addresses: whoever may connect to the "
+         "proxy may connect to its port on any machine",
+         "run the container where user namespaces are allowed, or leave the egress list empty"});
   }
   record.settle(step::kSeccomp, apply_seccomp(filter), filter.connect ? "" : "connect is refused altogether");
 }

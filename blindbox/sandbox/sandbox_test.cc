@@ -171,6 +171,22 @@ TEST(Sandbox, RefusesBelowTheMinimumAndSaysWhichStep) {
   EXPECT_THAT(ran.error().detail, HasSubstr("network_namespace: left out on purpose"));
 }
 
+TEST(Sandbox, ListensForTheProxyInItsOwnNetworkAlone) {
+  Settings settings = at(Tier::filtered);
+  settings.egress_port = 3128;
+  settings.application.command = {"/bin/true"};
+  const auto refused = testing::run(settings);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::platform);
+  EXPECT_THAT(refused.error().what, HasSubstr("egress list cannot be enforced"));
+  settings.maximum_tier = Tier::confined;
+  auto running = start(settings);
+  if (!running) GTEST_SKIP() << "no network namespace here: " << base::to_string(running.error());
+  const base::Fd listener = running->take_egress_listener();
+  EXPECT_TRUE(listener);
+  EXPECT_EQ(running->wait(), 0);
+}
+
 TEST(Sandbox, SaysWhatCannotBeRun) {
   for (const char* const command : {"/absent", "absent", "/etc/passwd"}) {
     const auto ran = testing::run(testing::settings_for({command}));

@@ -187,14 +187,20 @@ class Egress(InitTest):
                                "busybox wget -q -O - $url; done; http_proxy= busybox wget -q -O - http://192.0.2.1/; exit 4"]
 
     def test_goes_through_the_proxy_alone(self):
-        for profile, tier in [("azure", "namespaces"), ("root-moby", "filtered")]:
-            made = self.start(profile, command=self.script, output="all", restart="never", egress=["listed.invalid:80"],
-                              minimum_tier=tier)
-            if made.wait() == 1 and "built without the egress proxy" in made.errors():
-                self.skipTest("blindbox-init was built without the egress proxy")
-            self.assertIn("403 Forbidden", made.errors())
-            self.assertRegex(made.errors(), "502|504")
-            self.assertRegex(made.errors(), "Network is unreachable|Permission denied")
+        made = self.start(command=self.script, output="all", restart="never", egress=["listed.invalid:80"])
+        if made.wait() == 1 and "built without the egress proxy" in made.errors():
+            self.skipTest("blindbox-init was built without the egress proxy")
+        self.assertIn("403 Forbidden", made.errors())
+        self.assertRegex(made.errors(), "502|504")
+        self.assertIn("Network is unreachable", made.errors())
+
+    def test_needs_a_network_of_its_own(self):
+        made = self.start("root-moby", command=self.script, egress=["listed.invalid:80"], minimum_tier="filtered")
+        status = made.wait()
+        if status == 1 and "built without the egress proxy" in made.errors():
+            self.skipTest("blindbox-init was built without the egress proxy")
+        self.assertEqual(status, 9, made.errors())
+        self.assertIn("the egress list cannot be enforced here", made.errors())
 
 
 class Profiles(InitTest):

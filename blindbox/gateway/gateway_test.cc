@@ -68,14 +68,17 @@ class GatewayTest : public ::testing::Test {
     responder_.emplace(loop_.get_executor(), std::move(source), kManifest);
     gateway_.emplace(
         net::listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), *responder_,
-        [this] {
-          return net::connect_tcp({"127.0.0.1", application_port_ != 0 ? application_port_ : application_->port()},
-                                  kPatience);
+        [this]() -> net::Task<Result<net::Socket>> {
+          if (not_ready_) co_return base::fail(ErrorKind::limit, "the application is not ready");
+          const std::uint16_t port = application_port_ != 0 ? application_port_ : application_->port();
+          auto socket = co_await net::connect_tcp(local(port), kPatience);
+          co_return socket;
         },
         limits);
     if (prepare_) prepare_(*gateway_);
     ASSERT_TRUE(gateway_->start());
   }
+  static net::HostPort local(std::uint16_t port) { return {"127.0.0.1", port}; }
   void start_echo(Limits limits = {}, attested_tls::EvidenceSource source = evidence_about) {
     start(
         [this](const Request& request, ResponseSink& sink, std::stop_token) {
@@ -127,6 +130,7 @@ class GatewayTest : public ::testing::Test {
   net::asio::io_context loop_;
   std::unique_ptr<net::asio::ssl::context> tls_ = attested_tls::make_client_context().value();
   std::atomic<int> handled_ = 0;
+  bool not_ready_ = false;
   std::function<void(Gateway&)> prepare_;  // before it starts
   std::uint16_t application_port_ = 0;     // another than application_'s, where set
   std::optional<http::testing::Application> application_;
@@ -338,6 +342,17 @@ TEST_F(GatewayTest, AnApplicationThatIsNotThereIsAnError) {
   }
   EXPECT_TRUE(connected.client->send("POST /generate HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_THAT(connected.client->receive(), StartsWith("502 {\"detail\":\"the application does not answer"));
+}
+
+TEST_F(GatewayTest, AnApplicationThatIsNotReadyIsToBeTriedAgain) {
+  start_echo();
+  auto connected = attested();
+  not_ready_ = true;
+  EXPECT_TRUE(connected.client->send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n"));
+  ASSERT_TRUE(connected.client->receive_head());
+  EXPECT_EQ(connected.client->last().status, 503U);
+  EXPECT_EQ(http::find_field(connected.client->last().fields, "retry-after"), "2");
+  EXPECT_EQ(handled_, 0);
 }
 
 TEST_F(GatewayTest, DrainingLetsARequestEndAndClosesIdleConnections) {

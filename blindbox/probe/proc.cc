@@ -37,6 +37,25 @@ Try init_file(const char* name) {
   };
 }
 
+// Which numbers there are may be told; where one of them leads to may not.
+Finding follow_descriptors(const Settings& settings) {
+  if (init_is_hidden(settings) && proc_is_own()) return hidden_init();
+  const std::string path = "/proc/" + std::to_string(settings.init) + "/fd";
+  DIR* const folder = ::opendir(path.c_str());
+  if (folder == nullptr) return blocked(errno);
+  Finding out = blocked(EACCES, path + " can be listed, and leads nowhere");
+  for (const dirent* entry = ::readdir(folder); entry != nullptr; entry = ::readdir(folder)) {
+    if (entry->d_name[0] == '.') continue;
+    std::array<char, 16> target{};
+    if (::readlink((path + "/" + std::string(entry->d_name)).c_str(), target.data(), target.size()) > 0) {
+      out = escaped(path + " can be followed");
+      break;
+    }
+  }
+  (void)::closedir(folder);
+  return out;
+}
+
 Try init_folder(const char* name) {
   return [name](const Settings& settings) -> Finding {
     if (init_is_hidden(settings) && proc_is_own()) return hidden_init();
@@ -46,6 +65,20 @@ Try init_folder(const char* name) {
     (void)::closedir(folder);
     return escaped(path + " can be listed");
   };
+}
+
+// Container engines cover files of /proc by an empty one: that it opens is nothing yet.
+Finding read_kernel(const Settings&) {
+  int error = ENOENT;
+  for (const char* const path : {"/proc/kcore", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
+                                 "/proc/vmallocinfo", "/proc/slabinfo", "/proc/timer_list"}) {
+    const base::Fd fd(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    std::array<char, 8> content{};
+    const ssize_t got = fd ? ::read(fd.get(), content.data(), content.size()) : -1;
+    if (got > 0) return escaped(std::string(path) + " can be read");
+    if (got < 0 && errno != ENOENT) error = errno;
+  }
+  return blocked(error);
 }
 
 Finding open_any(const std::vector<std::string>& paths, int flags, const std::string& can) {
@@ -86,7 +119,7 @@ void add_proc(Catalogue& to) {
   to.push_back({"proc.init.memory", "open /proc/1/mem", init_file("mem")});
   to.push_back({"proc.init.maps", "read /proc/1/maps", init_file("maps")});
   to.push_back({"proc.init.command_line", "read /proc/1/cmdline", init_file("cmdline")});
-  to.push_back({"proc.init.descriptors", "list /proc/1/fd", init_folder("fd")});
+  to.push_back({"proc.init.descriptors", "follow the descriptors in /proc/1/fd", follow_descriptors});
   to.push_back({"proc.init.root", "enter /proc/1/root", init_folder("root")});
   to.push_back({"proc.init.working_directory", "enter /proc/1/cwd", init_folder("cwd")});
   to.push_back({"proc.sys.write", "open the kernel's settings in /proc/sys for writing",
@@ -95,10 +128,7 @@ void add_proc(Catalogue& to) {
                         O_WRONLY, "written")});
   to.push_back({"proc.sysrq.write", "open /proc/sysrq-trigger for writing",
                 opening({"/proc/sysrq-trigger"}, O_WRONLY, "written")});
-  to.push_back({"proc.kernel.read", "open what /proc shows of the kernel's memory and log",
-                opening({"/proc/kcore", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags", "/proc/vmallocinfo",
-                         "/proc/slabinfo", "/proc/timer_list"},
-                        O_RDONLY, "read")});
+  to.push_back({"proc.kernel.read", "read what /proc shows of the kernel's memory and log", read_kernel});
   to.push_back({"sys.write", "open the kernel's settings in /sys for writing",
                 opening({"/sys/kernel/uevent_helper", "/sys/power/state", "/sys/kernel/profiling",
                          "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/module/kernel/parameters/panic"},

@@ -38,11 +38,15 @@ std::string manifest_of(const Service& service) {
   return evidence::encode_manifest(manifest);
 }
 
-// Every address of both families where the machine has IPv6, else of IPv4 alone.
-Result<net::Acceptor> listen(asio::io_context& io, std::uint16_t port) {
-  auto both = net::listen_tcp(io.get_executor(), {"::", port});
-  if (both) return both;
-  return net::listen_tcp(io.get_executor(), {"0.0.0.0", port});
+// "ADDR:PORT"; "*:PORT" is every address of both families where the machine has IPv6, else of IPv4 alone.
+Result<net::Acceptor> listen(asio::io_context& io, const std::string& at) {
+  const bool everywhere = at.starts_with("*:");
+  auto parsed = net::parse_host_port(everywhere ? "0.0.0.0" + at.substr(1) : at);
+  if (!parsed) return base::pass_on(parsed);
+  if (everywhere) {
+    if (auto both = net::listen_tcp(io.get_executor(), {"::", parsed->port})) return both;
+  }
+  return net::listen_tcp(io.get_executor(), *parsed);
 }
 
 void print_stats(const gateway::Gateway& gateway, const attested_tls::Responder& responder) {
@@ -70,15 +74,13 @@ net::Task<void> obey(asio::posix::stream_descriptor& control, Door& door, gatewa
   }
 }
 
-Result<void> serve(const Service& service, attester::Attester& attester, asio::io_context& io) {
-  auto acceptor = listen(io, service.tls_port);
-  if (!acceptor) return base::pass_on(acceptor);
+Result<void> serve(const Service& service, attester::Attester& attester, net::Acceptor acceptor, asio::io_context& io) {
   const std::string manifest = manifest_of(service);
   attested_tls::Responder responder(
       io.get_executor(), [&attester](const ByteArray<64>& data) { return attester.attest(data); },
       base::to_bytes(base::view(manifest)));
   Door door(io.get_executor(), service, base::Fd(kConnectorFd));
-  gateway::Gateway gateway(std::move(*acceptor), responder, [&door] { return door.open(); }, {});
+  gateway::Gateway gateway(std::move(acceptor), responder, [&door] { return door.open(); }, {});
   if (auto started = gateway.start(); !started) return started;
   door.watch([](bool well) { (void)say(kControlFd, well ? Say::well : Say::unwell); });
   asio::posix::stream_descriptor control(io, kControlFd);
@@ -91,11 +93,15 @@ Result<void> serve(const Service& service, attester::Attester& attester, asio::i
   ::_exit(0);
 }
 
-Result<void> run(const std::string& platform_text, uid_t application) {
+Result<void> run(const std::string& platform_text, uid_t application, const std::string& at) {
   auto platform = attester::parse_platform(platform_text);
   if (!platform) return base::pass_on(platform);
   auto attester = attester::open_attester(*platform);
   if (!attester) return base::pass_on(attester);
+  asio::io_context io(1);
+  // While this process may still take a port below 1024.
+  auto acceptor = listen(io, at);
+  if (!acceptor) return base::pass_on(acceptor);
   sandbox::HelperRights rights;
   // The emulator's file system opens for the user alone who mounted it.
   if (!emulated(platform->kind)) rights.user = application == kGatewayUser ? kGatewayUser - 1 : kGatewayUser;
@@ -111,16 +117,15 @@ Result<void> run(const std::string& platform_text, uid_t application) {
   if (!said) return base::fail(ErrorKind::cancelled, "init has ended");
   auto service = decode_service(said->text);
   if (!service) return base::pass_on(service);
-  asio::io_context io(1);
-  return serve(*service, **attester, io);
+  return serve(*service, **attester, *std::move(acceptor), io);
 }
 
 }  // namespace
 
 int run_gateway(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 2 || ::fcntl(kControlFd, F_GETFD) < 0 || ::fcntl(kConnectorFd, F_GETFD) < 0)
+  if (arguments.size() != 3 || ::fcntl(kControlFd, F_GETFD) < 0 || ::fcntl(kConnectorFd, F_GETFD) < 0)
     return report({ErrorKind::usage, "this role is started by blindbox-init itself", "", ""});
-  auto ran = run(arguments[0], static_cast<uid_t>(std::atol(arguments[1].c_str())));
+  auto ran = run(arguments[0], static_cast<uid_t>(std::atol(arguments[1].c_str())), arguments[2]);
   if (ran) return 0;
   const int status = report(ran.error());
   (void)say(kControlFd, Say::failed, ran.error().what);

@@ -39,9 +39,13 @@ int start(std::vector<std::string> arguments) {
       options.platform = arguments[++i];
       continue;
     }
+    if (arguments[i] == "--listen" && i + 1 < arguments.size()) {
+      options.listen = arguments[++i];
+      continue;
+    }
     return init::report({ErrorKind::usage, "not an argument of blindbox-init: " + arguments[i], "",
-                         "the application's command is in the measured specification; only --platform PLATFORM may "
-                         "be given when the container starts"});
+                         "the application's command is in the measured specification; only --platform PLATFORM "
+                         "and --listen ADDR:PORT may be given when the container starts"});
   }
   std::vector<std::string> environment;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)

@@ -14,6 +14,7 @@ namespace blindbox::init {
 
 struct Options {
   std::string platform = "auto";  // as "blindbox serve --platform" takes it
+  std::string listen;             // "ADDR:PORT"; empty: every address, and the specification's port
 };
 
 // Users of our own processes, where they may choose: nobody else's in any distribution.

@@ -74,7 +74,8 @@ Result<void> Supervisor::start_gateway() {
     return base::fail(ErrorKind::io, "cannot make the gateway's channel");
   gateway_channel_ = base::Fd(ends[0]);
   const base::Fd theirs(ends[1]);
-  auto pid = start_role({"gateway", options_.platform, std::to_string(application_user_)},
+  const std::string at = options_.listen.empty() ? "*:" + std::to_string(specification_.tls_port) : options_.listen;
+  auto pid = start_role({"gateway", options_.platform, std::to_string(application_user_), at},
                         {theirs.get(), connector_.asker.get()});
   if (!pid) return base::pass_on(pid);
   gateway_ = *pid;

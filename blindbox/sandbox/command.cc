@@ -36,7 +36,12 @@ std::string search_path(const std::vector<std::string>& environment) {
 void take_identity(const Plan& plan, Record& record) {
   record.settle(step::kLimits, set_limits(plan.settings.limits),
                 "no core files; open files, file size and processes as specified");
-  const std::string bounding = drop_bounding();
+  // A port below 1024, and nothing else, takes a capability: over the own network namespace, or within Landlock's rule.
+  const auto bind = Capability::net_bind_service;
+  const bool low_port = plan.settings.port != 0 && plan.settings.port < 1024 && has_capability(bind);
+  const Capability* const keep = low_port ? &bind : nullptr;
+  const std::string bounding = drop_bounding(keep);
+  if (low_port) (void)::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   // A pipe belongs to who made it; programs open /dev/stdout again by its name.
   for (const int stream : {1, 2}) {
     struct stat what {};
@@ -45,9 +50,11 @@ void take_identity(const Plan& plan, Record& record) {
   const std::string who = "user " + std::to_string(plan.user.uid) + ", group " + std::to_string(plan.user.gid);
   const std::string as = become(plan.user);
   record.settle(step::kIdentity, as.empty() ? "" : as + "; runs as user " + std::to_string(::geteuid()), who);
-  record.settle(step::kCapabilities, drop_capabilities(),
+  std::string capabilities = drop_capabilities(keep);
+  if (low_port && capabilities.empty()) capabilities = pass_on_capability(bind);
+  record.settle(step::kCapabilities, capabilities,
                 bounding.empty()
-                    ? "none, and an empty bounding set"
+                    ? low_port ? "CAP_NET_BIND_SERVICE alone, for its port" : "none, and an empty bounding set"
                     : "none; the bounding set stays (" + bounding + ") and no_new_privileges rules it out");
   record.settle(step::kNoNewPrivileges, no_new_privileges());
 }

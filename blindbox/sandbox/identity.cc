@@ -66,6 +66,16 @@ std::string drop_capabilities(const Capability* keep) {
   return ::syscall(SYS_capset, &none.header, none.data.data()) == 0 ? std::string() : failed("capset");
 }
 
+std::string pass_on_capability(Capability capability) {
+  Sets sets;
+  if (!read_sets(sets)) return failed("capget");
+  sets.data[0].inheritable = sets.data[0].permitted & (1U << static_cast<unsigned>(capability));
+  if (::syscall(SYS_capset, &sets.header, sets.data.data()) != 0) return failed("capset");
+  const auto number = static_cast<unsigned long>(capability);
+  return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) == 0 ? std::string()
+                                                                          : failed("PR_CAP_AMBIENT_RAISE");
+}
+
 void raise_permitted() {
   Sets sets;
   if (!read_sets(sets)) return;

@@ -71,6 +71,22 @@ TEST_P(Tiers, GivesNothingAway) {
   EXPECT_THAT(ran.output, Not(HasSubstr("\n4\n")));
 }
 
+TEST_P(Tiers, ALowPortTakesOneCapabilityAndNoMore) {
+  for (const char* const user : {"", "1000:1000"}) {
+    Settings settings = at(GetParam());
+    settings.port = 80;
+    settings.application.user = user;
+    const auto ran = shell(
+        "grep -E 'CapEff|CapBnd|CapInh' /proc/self/status; python3 -c \"import socket; "
+        "socket.socket().bind(('127.0.0.1', 80)); print('bound')\"",
+        settings);
+    if (GetParam() == Tier::filtered) continue;  // the port is the machine's, and may be taken
+    EXPECT_THAT(ran.output, HasSubstr("CapEff:\t0000000000000400")) << user;
+    EXPECT_THAT(ran.output, HasSubstr("CapBnd:\t0000000000000400")) << user;
+    EXPECT_THAT(ran.output, HasSubstr("bound")) << user;
+  }
+}
+
 TEST_P(Tiers, WritesWhereItMayAlone) {
   const std::string folder = ::testing::TempDir() + "sandbox-writable-" + std::to_string(::getpid());
   Settings settings = at(GetParam());

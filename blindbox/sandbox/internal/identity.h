@@ -13,7 +13,7 @@
 namespace blindbox::sandbox::internal {
 
 // Their numbers in linux/capability.h.
-enum class Capability : unsigned { chown = 0, kill = 5, setgid = 6, setuid = 7, setpcap = 8 };
+enum class Capability : unsigned { chown = 0, kill = 5, setgid = 6, setuid = 7, setpcap = 8, net_bind_service = 10 };
 
 // In the effective set of the calling thread.
 [[nodiscard]] bool has_capability(Capability capability);
@@ -22,6 +22,8 @@ enum class Capability : unsigned { chown = 0, kill = 5, setgid = 6, setuid = 7, 
 [[nodiscard]] std::string drop_bounding(const Capability* keep = nullptr);
 // Empties every other set, but for keep where it is held.
 [[nodiscard]] std::string drop_capabilities(const Capability* keep = nullptr);
+// Hands a capability that drop_capabilities kept on to whatever is executed. Empty, or why not.
+[[nodiscard]] std::string pass_on_capability(Capability capability);
 // Makes the permitted capabilities effective, as they are after a change of user that kept them.
 void raise_permitted();
 [[nodiscard]] std::string become(const User& user);

@@ -147,7 +147,8 @@ class Escape(unittest.TestCase):
         self.assertEqual(held, {})
 
     def hold(self, profile):
-        for tier in TIERS:
+        # With moby's filter every run ends up in the weakest tier.
+        for tier in TIERS[-1:] if PROFILES[profile][2] else TIERS:
             for user in ["", "1000"]:
                 with self.subTest(profile=profile, tier=tier, user=user or "the image's"):
                     # Without a network namespace the sandbox refuses an egress list, as it must.

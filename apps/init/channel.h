@@ -20,11 +20,14 @@ enum class Say : char {
   serve = 's',      // text: Service as JSON; once
   restarted = 'r',  // the application runs anew: sockets from before lead nowhere
   drain = 'd',
+  probed = 'p',    // text: the escape attempts' report, as JSON; for the nonce that it names
+  unprobed = 'n',  // text: why there is none
   // the gateway to init
   attested = 'a',  // the security processor answers; text: which
   ready = 'R',     // text: the port
   well = 'W',      // the application answers
   unwell = 'U',    // it did not within the time that it has
+  probe = 'P',     // text: a client's nonce in hexadecimal
   failed = 'F',    // text: an error, as init prints it; the gateway ends
 };
 
@@ -33,7 +36,7 @@ struct Said {
   std::string text;
 };
 
-inline constexpr std::size_t kSayCap = std::size_t{16} << 10;
+inline constexpr std::size_t kSayCap = std::size_t{128} << 10;  // a report of a hundred attempts has some 20 KiB
 
 bool say(int channel, Say what, const std::string& text = {});
 // The next message, waiting for it; nothing at the end of the channel.

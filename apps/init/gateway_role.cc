@@ -18,6 +18,7 @@
 #include "blindbox/sandbox/helper.h"
 #include "channel.h"
 #include "door.h"
+#include "probe_desk.h"
 #include "roles.h"
 
 namespace blindbox::init {
@@ -60,7 +61,7 @@ void print_stats(const gateway::Gateway& gateway, const attested_tls::Responder&
 }
 
 // What init still says while requests are served.
-net::Task<void> obey(asio::posix::stream_descriptor& control, Door& door, gateway::Gateway& gateway,
+net::Task<void> obey(asio::posix::stream_descriptor& control, Door& door, ProbeDesk& desk, gateway::Gateway& gateway,
                      asio::io_context& io) {
   while (true) {
     const auto [error] = co_await control.async_wait(asio::posix::stream_descriptor::wait_read, net::kAwait);
@@ -71,6 +72,8 @@ net::Task<void> obey(asio::posix::stream_descriptor& control, Door& door, gatewa
       co_return;
     }
     if (said->what == Say::restarted) door.restarted();
+    if (said->what == Say::probed) desk.on_report(said->text);
+    if (said->what == Say::unprobed) desk.on_failure(said->text);
   }
 }
 
@@ -81,10 +84,12 @@ Result<void> serve(const Service& service, attester::Attester& attester, net::Ac
       base::to_bytes(base::view(manifest)));
   Door door(io.get_executor(), service, base::Fd(kConnectorFd));
   gateway::Gateway gateway(std::move(acceptor), responder, [&door] { return door.open(); }, {});
+  ProbeDesk desk(io.get_executor(), kControlFd, responder);
+  gateway.serve_probe([&desk](attested_tls::Nonce nonce) { return desk.run(nonce); });
   if (auto started = gateway.start(); !started) return started;
   door.watch([](bool well) { (void)say(kControlFd, well ? Say::well : Say::unwell); });
   asio::posix::stream_descriptor control(io, kControlFd);
-  asio::co_spawn(io, obey(control, door, gateway, io), asio::detached);
+  asio::co_spawn(io, obey(control, door, desk, gateway, io), asio::detached);
   (void)say(kControlFd, Say::ready, std::to_string(gateway.port()));
   io.run();
   print_stats(gateway, responder);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "blindbox/probe/inside.h"
 #include "roles.h"
 
 namespace {
@@ -25,6 +26,7 @@ void open_standard_streams() {
 
 int start(std::vector<std::string> arguments) {
   const std::string role = arguments.empty() ? "" : arguments.front();
+  if (role == "inside" && arguments.size() == 2) return blindbox::probe::run_inside(arguments[1]);
   if (role == "gateway" || role == "egress") {
     arguments.erase(arguments.begin());
     return role == "gateway" ? init::run_gateway(arguments) : init::run_egress(arguments);

@@ -30,6 +30,7 @@ int Supervisor::run() {
   if (result) result = start_gateway();
   if (result) result = start_application();
   if (result && !say(gateway_channel_.get(), Say::serve, encode(service()))) spdlog::error("the gateway has ended");
+  if (result) start_probe(random_nonce());
   if (result) result = loop();
   if (!result) end(report(result.error()));
   return finish();
@@ -48,13 +49,14 @@ void Supervisor::wait() {
   for (const When& when : {restart_at_, egress_at_, kill_at_, gateway_kill_at_}) {
     if (when) limit = std::min(limit, std::chrono::duration_cast<milliseconds>(*when - Clock::now()) + milliseconds(1));
   }
-  std::array<pollfd, 4> events = {pollfd{signals_.get(), POLLIN, 0},
+  std::array<pollfd, 5> events = {pollfd{signals_.get(), POLLIN, 0},
                                   pollfd{gateway_channel_ ? gateway_channel_.get() : -1, POLLIN, 0}, output_.wish(),
-                                  error_.wish()};
+                                  error_.wish(), pollfd{prober_ ? prober_->output() : -1, POLLIN, 0}};
   if (::poll(events.data(), events.size(), static_cast<int>(std::max<long>(limit.count(), 0))) <= 0) return;
   if (events[1].revents != 0) on_gateway_says();
   if (events[2].revents != 0) output_.move();
   if (events[3].revents != 0) error_.move();
+  if (events[4].revents != 0 && !prober_->read()) on_probe_end();
   if (events[0].revents != 0) on_signals();
 }
 
@@ -124,6 +126,9 @@ void Supervisor::on_gateway_says() {
       spdlog::info("evidence from {}", said->text);
       break;
     case Say::ready: spdlog::info("ready: attested TLS on port {}", said->text); break;
+    case Say::probe:
+      if (const auto nonce = parse_nonce(said->text)) start_probe(*nonce);
+      break;
     case Say::well: spdlog::info("the application answers"); break;
     case Say::unwell:
       spdlog::error("the application was not well within the time that its health check gives it: ending it");
@@ -131,6 +136,38 @@ void Supervisor::on_gateway_says() {
       break;
     default: break;  // what failed is told by the gateway itself
   }
+}
+
+// Beside the application, behind walls of its own that are built the same way.
+void Supervisor::start_probe(const probe::Nonce& nonce) {
+  if (prober_) {
+    next_probe_ = nonce;
+    return;
+  }
+  auto settings = this->settings();
+  settings.egress_port = 0;
+  settings.keeper_end = -1;
+  const auto steps = application_ ? application_->posture().steps : std::vector<sandbox::Step>{};
+  auto prober = Prober::start(std::move(settings), steps, nonce, specification_.tls_port);
+  if (prober) {
+    prober_.emplace(std::move(*prober));
+  } else {
+    (void)say(gateway_channel_.get(), Say::unprobed, prober.error().what);
+  }
+}
+
+void Supervisor::on_probe_end() {
+  const auto report = prober_->finish();
+  prober_.reset();
+  if (!report) {
+    spdlog::error("the escape attempts could not be made: {}", report.error().what);
+    (void)say(gateway_channel_.get(), Say::unprobed, report.error().what);
+  } else {
+    const auto escaped = report->count(probe::Outcome::escaped);
+    if (escaped > 0) spdlog::warn("{} of {} escape attempts got out", escaped, report->attempts.size());
+    (void)say(gateway_channel_.get(), Say::probed, probe::encode(*report));
+  }
+  if (const auto next = std::exchange(next_probe_, std::nullopt); next && !draining_) start_probe(*next);
 }
 
 void Supervisor::on_application_end(int status) {
@@ -183,6 +220,7 @@ void Supervisor::end(int status) {
 
 int Supervisor::finish() {
   application_.reset();
+  prober_.reset();
   for (const pid_t helper : {gateway_, egress_}) {
     if (helper <= 0) continue;
     (void)::kill(helper, SIGKILL);

@@ -9,6 +9,7 @@
 #include "blindbox/sandbox/sandbox.h"
 #include "channel.h"
 #include "output.h"
+#include "prober.h"
 #include "roles.h"
 
 namespace blindbox::init {
@@ -37,6 +38,8 @@ class Supervisor {
   Result<void> on_time();
   void on_signals();
   void on_gateway_says();
+  void start_probe(const probe::Nonce& nonce);
+  void on_probe_end();
   void reap();
   void on_application_end(int status);
   void on_gateway_end(int status);
@@ -56,6 +59,8 @@ class Supervisor {
   sandbox::ConnectorEnds connector_;
   base::Fd gateway_channel_;
   base::Fd egress_listener_;
+  std::optional<Prober> prober_;
+  std::optional<probe::Nonce> next_probe_;  // a client's, who asked while another run was under way
   pid_t gateway_ = -1;
   pid_t egress_ = -1;
   std::optional<sandbox::Running> application_;

@@ -86,7 +86,8 @@ net::Task<Result<Bytes>> Responder::answer(SSL* session, ByteView challenge) {
   if (state->waiting.size() >= kWaitingLimit) {
     co_return base::fail(ErrorKind::limit, "too many clients wait for evidence", "", "try again in a second");
   }
-  const auto own = binder({*nonce, facts->exporter, facts->spki_sha256, state->manifest, {}, state->secondary});
+  const Bytes secondary = state->secondary;  // the one that the binder covers, whatever comes meanwhile
+  const auto own = binder({*nonce, facts->exporter, facts->spki_sha256, state->manifest, {}, secondary});
   const auto waiter = std::make_shared<Waiter>(state->executor, own);
   ++state->challenges;
   state->waiting.push_back(waiter);
@@ -95,9 +96,11 @@ net::Task<Result<Bytes>> Responder::answer(SSL* session, ByteView challenge) {
   auto bundle = std::move(*waiter->bundle);
   if (!bundle) co_return base::pass_on(bundle);
   bundle->manifest = state->manifest;
-  bundle->secondary = state->secondary;
+  bundle->secondary = secondary;
   co_return evidence::encode_bundle(*bundle);
 }
+
+void Responder::set_secondary(Bytes secondary) { state_->secondary = std::move(secondary); }
 
 std::uint64_t Responder::device_calls() const { return state_->device_calls; }
 std::uint64_t Responder::challenges() const { return state_->challenges; }

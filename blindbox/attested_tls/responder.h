@@ -29,6 +29,8 @@ class Responder {
   // The encoded bundle for a challenge that came in on this very session. Called on the executor. ErrorKind::limit
   // when too many wait, ErrorKind::malformed or protocol for a bad challenge, the source's error otherwise.
   net::Task<Result<Bytes>> answer(SSL* session, ByteView challenge);
+  // Of challenges from now on. Called on the executor.
+  void set_secondary(Bytes secondary);
 
   [[nodiscard]] std::uint64_t device_calls() const;
   [[nodiscard]] std::uint64_t challenges() const;

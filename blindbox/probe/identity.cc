@@ -50,18 +50,28 @@ struct Sets {
   std::array<__user_cap_data_struct, 2> data{};
 };
 
-Finding hold_capabilities(const Settings&) {
+// The one that a port below 1024 takes, where the application has such a port.
+bool is_due(const Settings& settings, unsigned long capability) {
+  return capability == CAP_NET_BIND_SERVICE && settings.application_port > 0 && settings.application_port < 1024;
+}
+
+Finding hold_capabilities(const Settings& settings) {
   Sets sets;
   if (::syscall(SYS_capget, &sets.head, sets.data.data()) != 0) return blocked(errno);
+  const unsigned due = is_due(settings, CAP_NET_BIND_SERVICE) ? 1U << CAP_NET_BIND_SERVICE : 0;
+  sets.data[0].permitted &= ~due;
+  sets.data[0].effective &= ~due;
+  sets.data[0].inheritable &= ~due;
   for (const auto& half : sets.data) {
     if ((half.permitted | half.effective | half.inheritable) != 0) return escaped("capabilities are held");
   }
-  return blocked(0, "none is held");
+  return blocked(0, due == 0 ? "none is held" : "none is held but the one for a port below 1024");
 }
 
-Finding raise_capabilities(const Settings&) {
+Finding raise_capabilities(const Settings& settings) {
   constexpr unsigned kAll = 0xFFFFFFFFU;
   for (unsigned number = 0; number <= CAP_LAST_CAP; ++number) {
+    if (is_due(settings, number)) continue;
     Sets sets;
     const unsigned bit = 1U << (number % 32U);
     sets.data.at(number / 32U) = {bit & kAll, bit & kAll, 0};
@@ -72,12 +82,13 @@ Finding raise_capabilities(const Settings&) {
   return blocked(errno);
 }
 
-Finding raise_ambient(const Settings&) {
+Finding raise_ambient(const Settings& settings) {
   Sets sets;
   (void)::syscall(SYS_capget, &sets.head, sets.data.data());
   for (auto& half : sets.data) half.inheritable = half.permitted;
   (void)::syscall(SYS_capset, &sets.head, sets.data.data());
   for (unsigned long number = 0; number <= CAP_LAST_CAP; ++number) {
+    if (is_due(settings, number)) continue;
     if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0UL, 0UL) == 0) {
       return escaped("capability " + std::to_string(number) + " outlives the next program");
     }

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <fstream>
 
 #include "blindbox/sandbox/internal/mounts.h"
 
@@ -112,6 +114,22 @@ std::string seal_devices(int root) {
              : failed("sealing /dev");
 }
 
+// Where /proc stays the container's, which shows the processes around us: those that started the sandbox are covered, and
+// what tells of the machine. The others hold nothing in what user 0 could read of them.
+void cover_proc(int root, pid_t starter) {
+  for (const char* const path : kMasked) (void)hide(root, path);
+  constexpr int kMostAncestors = 16;
+  pid_t pid = starter;
+  for (int i = 0; i < kMostAncestors && pid > 0; ++i) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    (void)hide(root, "/proc/" + std::to_string(pid));
+    pid = 0;
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("PPid:")) pid = static_cast<pid_t>(std::atol(line.c_str() + 5));
+    }
+  }
+}
+
 std::string make_writable(int root, const Settings& settings, const User& user) {
   for (const Writable& directory : in_order(settings.writable)) {
     const Fd target = ensure_directory(root, directory.path);
@@ -140,7 +158,7 @@ std::string listed(const Settings& settings) {
 
 }  // namespace
 
-void make_root(const Settings& settings, const User& user, Record& record) {
+void make_root(const Settings& settings, const User& user, pid_t starter, Record& record) {
   std::string why = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? "" : failed("making / private");
   Fd tree = clone_tree(AT_FDCWD, "/", true);
   if (why.empty() && !tree) why = failed("open_tree");
@@ -155,6 +173,7 @@ void make_root(const Settings& settings, const User& user, Record& record) {
   std::string devices = make_devices(root);
   const std::string proc =
       record.has(step::kPidNamespace) ? make_own_proc(root) : std::string("there is no process namespace");
+  if (!proc.empty()) cover_proc(root, starter);
   if (devices.empty()) devices = seal_devices(root);
   const std::string writable = make_writable(root, settings, user);
   if (why.empty() && !hide(root, std::string(specification::kFolder))) why = failed("covering our own folder");

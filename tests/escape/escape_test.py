@@ -34,8 +34,8 @@ MUST_ESCAPE_BARE = {
 # the posture that it names and for no better one.
 KNOWN = {
     "tcp.listen_unbound": ("network_namespace", False, "listen() without bind() opens a port past Landlock"),
-    "proc.init.command_line": ("proc", False, "the container's /proc shows command lines; init's holds no secret"),
-    "proc.kernel.read": ("proc", True, "user 0 reads the container's /proc/kpagecount"),
+    "proc.init.command_line": ("root", False, "the container's /proc shows command lines; init's holds no secret"),
+    "proc.kernel.read": ("root", True, "user 0 reads the container's /proc/kpagecount"),
     "files.change_mode": ("root", True, "Landlock does not see chmod, and user 0 owns the image's files"),
     "quota.memory": ("control_groups", False, "nothing else counts the memory of all processes together"),
     "quota.processes": ("control_groups", True, "RLIMIT_NPROC does not count user 0's"),

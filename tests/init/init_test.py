@@ -106,6 +106,15 @@ class Serving(InitTest):
         self.assertEqual(ran.code, 5)
         self.assertIn("the isolation posture is not in the policy", ran.err)
 
+    def test_nothing_gets_out_and_a_client_can_ask(self):
+        made = self.start().ready()
+        ran = self.stage.run("verify", made.url, "--policy", self.policy("namespaces"), "--probe")
+        self.assertEqual(ran.code, 0, ran.err)
+        self.assertRegex(ran.out, r"escape attempts now: 1\d\d blocked, 0 escaped")
+        # By now the start's own run is over, and lies beside the evidence.
+        ran = self.stage.run("verify", made.url, "--policy", self.policy("namespaces"))
+        self.assertRegex(ran.out, r"escape attempts when the server started: 1\d\d blocked, 0 escaped")
+
     def test_health_gates_and_is_told(self):
         made = self.start(health={"path": "/absent", "interval_ms": 50, "timeout_ms": 1000, "start_ms": 300},
                           restart="never")

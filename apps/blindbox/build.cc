@@ -2,6 +2,8 @@
 // "blindbox build": any image in, a sealed one out.
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "blindbox/base/file.h"
 #include "blindbox/wrap/wrap.h"
 #include "images.h"
@@ -40,7 +42,7 @@ Result<image::Image> store(image::Source& source, const image::Reference& tag, c
   auto target = image::open_target(tag, access(options.images));
   if (!target) return base::pass_on(target);
   TransferProgress progress;
-  return image::copy(all, **target, wrapped.image, progress.callback());
+  return image::copy(all, **target, wrapped.image, std::ref(progress));
 }
 
 Result<void> build(const Options& options) {

@@ -8,7 +8,7 @@
 
 #include "blindbox/image/transfer.h"
 #include "command.h"
-#include "transfer_progress.h"
+#include "images.h"
 
 namespace blindbox::apps {
 namespace {
@@ -16,17 +16,9 @@ namespace {
 struct Options {
   std::string source, target;
   std::string platform;
-  bool plain_http = false;
+  ImageOptions images;
   bool json = false;
 };
-
-image::Access access_of(const Options& options) {
-  image::Access access;
-  access.plain_http_on_loopback = options.plain_http;
-  access.download_folder = image::default_download_folder();
-  access.warn = [](const std::string& text) { fmt::print(stderr, "blindbox: note: {}\n", text); };
-  return access;
-}
 
 struct Opened {
   std::unique_ptr<image::Source> source;
@@ -54,12 +46,12 @@ Result<Opened> open(const Options& options, const image::Access& access) {
 }
 
 int run_copy(const Options& options) {
-  const image::Access access = access_of(options);
+  const image::Access reach = access(options.images);
   auto to = image::parse_reference(options.target);
   if (!to) return report(to.error());
-  auto opened = open(options, access);
+  auto opened = open(options, reach);
   if (!opened) return report(opened.error());
-  auto target = image::open_target(*to, access);
+  auto target = image::open_target(*to, reach);
   if (!target) return report(target.error());
   Result<image::Image> stored = base::fail(ErrorKind::internal, "not copied");
   {
@@ -126,7 +118,7 @@ void print(const image::Image& image) {
 }
 
 int run_inspect(const Options& options) {
-  auto opened = open(options, access_of(options));
+  auto opened = open(options, access(options.images));
   if (!opened) return report(opened.error());
   if (options.json) {
     fmt::print("{}\n", as_json(opened->image).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -139,8 +131,7 @@ int run_inspect(const Options& options) {
 void add_common(CLI::App& command, const std::shared_ptr<Options>& options) {
   command.add_option("--platform", options->platform, "of an image for several: linux/amd64 unless given")
       ->type_name("OS/ARCH");
-  command.add_flag("--insecure-registry", options->plain_http,
-                   "speak plain HTTP to registries, which must be on loopback addresses");
+  add_image_options(command, options->images);
 }
 
 }  // namespace

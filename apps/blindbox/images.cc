@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "images.h"
 
+#include <fmt/format.h>
+
 #include "blindbox/wrap/wrap.h"
 
 namespace blindbox::apps {
@@ -15,7 +17,7 @@ image::Access access(const ImageOptions& options) {
   image::Access out;
   out.plain_http_on_loopback = options.plain_http;
   out.download_folder = image::default_download_folder();
-  out.warn = [](const std::string& what) { fmt::print(stderr, "blindbox: warning: {}\n", what); };
+  out.warn = [](const std::string& what) { fmt::print(stderr, "blindbox: note: {}\n", what); };
   return out;
 }
 
@@ -30,13 +32,6 @@ Result<void> check_wrapped(const image::Image& image, const std::string& name) {
   if (image.config.labels.contains(std::string(wrap::kVersionLabel))) return {};
   return base::fail(ErrorKind::usage, name + " was not made by \"blindbox build\"", "",
                     "blindbox build --source-image " + name + " --tag TAG");
-}
-
-image::Progress TransferProgress::callback() {
-  return [this](const image::Transfer& transfer) {
-    if (transfer.stage == image::Transfer::Stage::skipped) return;
-    bar_(transfer.done, transfer.blob.size, transfer.blob.digest.text().substr(0, 19));
-  };
 }
 
 }  // namespace blindbox::apps

@@ -6,7 +6,7 @@
 #include "blindbox/image/store.h"
 #include "blindbox/image/transfer.h"
 #include "command.h"
-#include "progress.h"
+#include "transfer_progress.h"
 
 namespace blindbox::apps {
 
@@ -23,14 +23,5 @@ void add_image_options(CLI::App& command, ImageOptions& options);
 
 // Says why, where the image was not made by "blindbox build": ErrorKind::usage.
 [[nodiscard]] Result<void> check_wrapped(const image::Image& image, const std::string& name);
-
-// A bar per blob on a terminal, nothing elsewhere.
-class TransferProgress {
- public:
-  [[nodiscard]] image::Progress callback();
-
- private:
-  Progress bar_;
-};
 
 }  // namespace blindbox::apps

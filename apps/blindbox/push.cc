@@ -2,6 +2,8 @@
 // "blindbox push": a wrapped image from this machine to a registry.
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "blindbox/wrap/wrap.h"
 #include "images.h"
 
@@ -33,7 +35,7 @@ Result<void> push(const Options& options) {
   auto target = image::open_target(*to, access(options.images));
   if (!target) return base::pass_on(target);
   TransferProgress progress;
-  auto stored = image::copy(**source, **target, *image, progress.callback());
+  auto stored = image::copy(**source, **target, *image, std::ref(progress));
   if (!stored) return base::pass_on(stored);
   fmt::print("pushed {}@{}\n", to->text(), stored->digest.text());
   return {};

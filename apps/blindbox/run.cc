@@ -4,10 +4,12 @@
 // any cloud.
 #include <fcntl.h>
 #include <fmt/format.h>
+
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <functional>
 
 #include <array>
 #include <cstring>
@@ -91,7 +93,7 @@ class Runner {
     image::UnpackOptions unpack;
     unpack.device_nodes = image::DeviceNodes::skip;  // the runtime makes those
                                                      // that a container has
-    unpack.progress = progress.callback();
+    unpack.progress = std::ref(progress);
     auto done = image::unpack(**source, *image, folder_ / "rootfs", unpack);
     return done ? Result<void>{} : base::pass_on(done);
   }

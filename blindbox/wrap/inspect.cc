@@ -55,7 +55,8 @@ Result<Files> read_files(ByteView layer) {
     if ((*entry)->name == specification::kSpecificationPath.substr(1)) out.specification = base::as_text(contents);
     if ((*entry)->name == specification::kInitPath.substr(1)) out.init = std::move(contents);
   }
-  if (!std::ranges::equal(base::view(make_layer(out.init, out.specification)), layer)) {
+  const auto again = make_layer(out.init, out.specification);
+  if (!again || !std::ranges::equal(base::view(*again), layer)) {
     return fail(ErrorKind::malformed, "the last layer holds something else than \"blindbox build\" adds");
   }
   return out;

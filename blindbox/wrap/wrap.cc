@@ -81,7 +81,9 @@ Result<Wrapped> wrap(const image::Image& original, const std::string& base_name,
   // Read back as blindbox-init will: what it would refuse must not be built.
   if (auto readable = specification::decode(measured); !readable) return base::pass_on(readable);
 
-  std::string layer = make_layer(init, measured);
+  auto made = make_layer(init, measured);
+  if (!made) return base::pass_on(made);
+  std::string layer = *std::move(made);
   const auto digest = image::Digest::of(base::view(layer));
   Marks marks{{{std::string(kBaseDigest), original.digest.text()}},
               {{std::string(kVersionLabel), version},

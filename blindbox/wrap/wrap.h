@@ -36,6 +36,6 @@ struct Wrapped {
 [[nodiscard]] Result<std::string> architecture_of(ByteView program);
 
 // The tar archive: folder, program and specification, of root, without times.
-[[nodiscard]] std::string make_layer(ByteView init, std::string_view specification_json);
+[[nodiscard]] Result<std::string> make_layer(ByteView init, std::string_view specification_json);
 
 }  // namespace blindbox::wrap

@@ -117,14 +117,14 @@ TEST(Wrap, the_same_inputs_give_the_same_digest) {
 }
 
 TEST(Wrap, the_layer_hides_what_the_image_had_in_its_place) {
-  const std::string layer = make_layer(program(), "{}");
+  const std::string layer = make_layer(program(), "{}").value();
   EXPECT_EQ(layer.size() % 512, 0U);
   EXPECT_THAT(layer, HasSubstr(".blindbox/.wh..wh..opq"));
 }
 
 TEST(Wrap, what_tar_makes_of_the_layer) {
   const std::string folder = ::testing::TempDir() + "/wrap-" + std::to_string(::getpid());
-  ASSERT_TRUE(base::write_file(folder + ".tar", base::view(make_layer(program(), "{}"))));
+  ASSERT_TRUE(base::write_file(folder + ".tar", base::view(make_layer(program(), "{}").value())));
   FILE* const listing = ::popen(("tar --utc --full-time -tvf " + folder + ".tar").c_str(), "r");
   ASSERT_NE(listing, nullptr);
   std::string text(4096, '\0');
@@ -201,7 +201,7 @@ TEST(Inspect, reads_back_what_was_wrapped) {
 
 TEST(Inspect, believes_no_layer_that_build_would_not_have_made) {
   const Wrapped made = wrapped();
-  OneLayer other(make_layer(program(), "{}"));
+  OneLayer other(make_layer(program(), "{}").value());
   EXPECT_THAT(inspect(other, made.image).error().what, HasSubstr("another digest"));
   OneLayer unwrapped("a layer");
   EXPECT_EQ(inspect(unwrapped, original(kServer)).error().kind, ErrorKind::usage);

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <tuple>
 
 #include "blindbox/sandbox/internal/identity.h"
 #include "blindbox/sandbox/internal/keeper.h"
@@ -64,7 +65,7 @@ void enter_namespaces(const Plan& plan, Record& record) {
     record.settle(one.step, why);
   }
   (void)enter(CLONE_NEWCGROUP);  // hides the names of the groups; nothing rests on it
-  if (record.has(step::kUtsNamespace)) (void)::sethostname("blindbox", 8);
+  if (record.has(step::kUtsNamespace)) std::ignore = ::sethostname("blindbox", 8);
 }
 
 // Whoever listens there before the application would be served its requests.

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <sstream>
+#include <tuple>
 
 #include "blindbox/sandbox/internal/build.h"
 #include "blindbox/sandbox/internal/identity.h"
@@ -45,7 +46,8 @@ void take_identity(const Plan& plan, Record& record) {
   // A pipe belongs to who made it; programs open /dev/stdout again by its name.
   for (const int stream : {1, 2}) {
     struct stat what {};
-    if (::fstat(stream, &what) == 0 && S_ISFIFO(what.st_mode)) (void)::fchown(stream, plan.user.uid, plan.user.gid);
+    if (::fstat(stream, &what) == 0 && S_ISFIFO(what.st_mode))
+      std::ignore = ::fchown(stream, plan.user.uid, plan.user.gid);
   }
   const std::string who = "user " + std::to_string(plan.user.uid) + ", group " + std::to_string(plan.user.gid);
   const std::string as = become(plan.user);

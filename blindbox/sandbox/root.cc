@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <tuple>
 
 #include "blindbox/sandbox/internal/mounts.h"
 
@@ -190,7 +191,7 @@ void open_writable(const Settings& settings, const User& user, Record& record) {
   for (const Writable& directory : in_order(settings.writable)) {
     const Fd target = ensure_directory(root.get(), directory.path);
     // An O_PATH descriptor has no owner to change; the directory itself is the one that was opened, below the root.
-    if (target) (void)::fchownat(target.get(), "", user.uid, user.gid, AT_EMPTY_PATH);
+    if (target) std::ignore = ::fchownat(target.get(), "", user.uid, user.gid, AT_EMPTY_PATH);
   }
   if (settings.writable.empty()) return record.granted(step::kWritable, listed(settings));
   record.denied(step::kWritable,

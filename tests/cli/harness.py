@@ -48,12 +48,14 @@ class Ran(typing.NamedTuple):
 class Process:
     """A blindbox that runs until it is stopped."""
 
-    def __init__(self, arguments, folder, environment):
+    def __init__(self, arguments, folder, environment, merged=False):
+        """merged: what goes to standard error is among the lines of its output."""
         self.name = "blindbox " + " ".join(arguments)
         self._errors = tempfile.TemporaryFile(dir=folder)
         # Should this process be killed, its children are not to stay.
         self._popen = subprocess.Popen([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=self._errors, cwd=folder, env=environment,
+                                       stderr=subprocess.STDOUT if merged else self._errors, cwd=folder,
+                                       env=environment,
                                        preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         self._read = b""
         self.pid = self._popen.pid
@@ -78,14 +80,21 @@ class Process:
 
     def wait_for(self, prefix):
         """The rest of the first line that begins with prefix, and the lines before it."""
+        return self._wait_for(prefix, str.startswith)
+
+    def wait_for_text(self, text):
+        """What follows the text in the first line that holds it, and the lines before it."""
+        return self._wait_for(text, str.__contains__)
+
+    def _wait_for(self, text, found):
         before, due = [], time.monotonic() + PATIENCE
         while True:
             line = self._line(due)
             if line is None:
                 code = self._popen.wait(PATIENCE)
-                raise AssertionError(f"{self.name} ended with {code} before \"{prefix}\":\n{before}\n{self.errors()}")
-            if line.startswith(prefix):
-                return line[len(prefix):], before
+                raise AssertionError(f"{self.name} ended with {code} before \"{text}\":\n{before}\n{self.errors()}")
+            if found(line, text):
+                return line.split(text, 1)[1], before
             before.append(line)
 
     def send(self, number):
@@ -197,8 +206,8 @@ class Stage:
                               check=False)
         return Ran(done.returncode, (done.stdout or b"").decode(errors="replace"), done.stderr.decode(errors="replace"))
 
-    def start(self, *arguments):
-        process = Process([str(argument) for argument in arguments], self.folder, self.environment)
+    def start(self, *arguments, merged=False):
+        process = Process([str(argument) for argument in arguments], self.folder, self.environment, merged)
         self._processes.append(process)
         return process
 

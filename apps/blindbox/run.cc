@@ -12,6 +12,7 @@
 #include <functional>
 
 #include <array>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 
@@ -59,6 +60,21 @@ Result<void> check_environment(const Options& options, const specification::Spec
   return {};
 }
 
+// Noted from the very beginning: a signal that ends us at once would leave folder, mount and emulator behind.
+volatile std::sig_atomic_t ended_by = 0;
+
+void note_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int number) { ended_by = number; };
+  action.sa_flags = SA_RESTART;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+}
+
+Result<void> not_asked_to_end() {
+  if (ended_by == 0) return {};
+  return base::fail(ErrorKind::cancelled, "asked to end before the application was started");
+}
+
 class Runner {
  public:
   Runner(const Options& options, const TemporaryFolder& folder) : options_(options), folder_(folder) {}
@@ -67,6 +83,7 @@ class Runner {
   Result<int> run() {
     for (const auto& step : {&Runner::unpack, &Runner::start_emulator, &Runner::write_policy, &Runner::write_bundle}) {
       if (auto done = (this->*step)(); !done) return base::pass_on(done);
+      if (auto asked = not_asked_to_end(); !asked) return base::pass_on(asked);
     }
     fmt::print(
         "*** EMULATED, NOT A TEE: whoever runs this machine can read "
@@ -152,6 +169,8 @@ class Runner {
     ::sigemptyset(&waited);
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::sigaddset(&waited, number);
     ::sigprocmask(SIG_BLOCK, &waited, &before);
+    // From here on they are waited for; one that came before is told by its note.
+    if (auto asked = not_asked_to_end(); !asked) return base::pass_on(asked);
     auto pid =
         spawn({options_.runtime, "--root", folder_ / "state", "run", "--bundle", folder_.path(), name()}, before);
     if (!pid) return base::pass_on(pid);
@@ -200,6 +219,7 @@ class Runner {
 };
 
 int run_image(const Options& options) {
+  note_signals();
   auto folder = TemporaryFolder::make("blindbox-run", "/var/tmp");
   if (!folder) return report(folder.error());
   const auto status = Runner(options, **folder).run();

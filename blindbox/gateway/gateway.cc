@@ -140,11 +140,12 @@ class ClientSession {
   }
 
   Task<bool> answer_probe(const RequestHead& head) {
+    auto body = co_await reader_.read_whole_body(attested_tls::kChallengeSize);
+    if (body) challenge_bytes_ += reader_.bytes_consumed() - consumed_before_;
     if (head.method != "POST" || !state_->probe) {
       const Error error{ErrorKind::protocol, "this server runs no escape attempts", "", ""};
       co_return co_await refuse(stream_, head.target, 404, "no_probe", error);
     }
-    auto body = co_await reader_.read_whole_body(attested_tls::kChallengeSize);
     Result<attested_tls::Nonce> nonce = base::fail(ErrorKind::malformed, "not a probe's nonce");
     if (body) nonce = attested_tls::decode_challenge(base::view(*body));
     if (!nonce) co_return co_await refuse(stream_, head.target, 400, "invalid_probe", nonce.error());
@@ -162,7 +163,6 @@ class ClientSession {
       const Error error{ErrorKind::platform, "the escape attempts could not be run", "", ""};
       co_return co_await refuse(stream_, head.target, 503, "no_probe", error);
     }
-    challenge_bytes_ += reader_.bytes_consumed() - consumed_before_;
     http::Response response{200, "application/json", std::move(*report), {}};
     const auto put = co_await http::write_response(stream_, response, head.keep_alive);
     consumed_before_ = reader_.bytes_consumed();

@@ -2,12 +2,15 @@
 // "blindbox build": any image in, a sealed one out.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <functional>
 
 #include "blindbox/base/file.h"
+#include "blindbox/image/unpack.h"
 #include "blindbox/wrap/wrap.h"
 #include "images.h"
 #include "init_program.h"
+#include "temporary_folder.h"
 
 namespace blindbox::apps {
 namespace {
@@ -27,6 +30,29 @@ Result<specification::Specification> load_specification(const std::string& path)
   Error error = text.error();
   if (error.hint.empty()) error.hint = "\"blindbox init\" writes one; --specification names another";
   return tl::unexpected<Error>(std::move(error));
+}
+
+// Once unpacked as a runtime will: what would be refused there is not built, and not pushed to others.
+Result<void> check_contents(image::Source& source, const image::Image& original, std::vector<std::string>& notes) {
+  auto folder = TemporaryFolder::make("blindbox-build", "/var/tmp");
+  if (!folder) return base::pass_on(folder);
+  TransferProgress progress;
+  image::UnpackOptions unpack;
+  unpack.device_nodes = image::DeviceNodes::skip;
+  unpack.progress = std::ref(progress);
+  const std::string root = **folder / "rootfs";
+  auto done = image::unpack(source, original, root, unpack);
+  if (!done) return base::pass_on(done);
+  if (done->skipped_devices > 0) {
+    notes.push_back(
+        fmt::format("the image holds {} device nodes, which the application will not see", done->skipped_devices));
+  }
+  const std::string& place = original.config.working_dir;
+  std::error_code failed;
+  if (place.size() > 1 && !std::filesystem::is_directory(std::filesystem::symlink_status(root + "/" + place, failed))) {
+    notes.push_back("the working directory " + place + " is no folder of the image");
+  }
+  return {};
 }
 
 // The digest is the tag's from now on: what is printed is what was stored.
@@ -68,6 +94,7 @@ Result<void> build(const Options& options) {
   const std::string name = from->transport == image::Transport::registry ? from->full_name() : "";
   auto wrapped = wrap::wrap(*original, name, *settings, *init, BLINDBOX_VERSION);
   if (!wrapped) return base::pass_on(wrapped);
+  if (auto sound = check_contents(**source, *original, wrapped->notes); !sound) return sound;
   for (const std::string& note : wrapped->notes) fmt::print(stderr, "blindbox: note: {}\n", note);
   if (!original->offered.empty()) {
     fmt::print("platform {} of {} offered\n", original->config.platform.text(), original->offered.size());

@@ -29,7 +29,7 @@ json mounts(const BundleOptions& options) {
       mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}),
   });
   if (!options.emulator.empty()) {
-    out.push_back(mount(options.emulator_inside.c_str(), "bind", options.emulator, {"rbind", "rw", "nosuid"}));
+    out.push_back(mount(options.emulator_inside.c_str(), "bind", options.emulator, {"rbind", "rw", "nosuid", "nodev"}));
   }
   return out;
 }

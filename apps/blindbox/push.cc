@@ -23,6 +23,10 @@ Result<void> push(const Options& options) {
   if (!from) return base::pass_on(from);
   auto to = image::parse_reference(options.to.empty() ? options.tag : options.to);
   if (!to) return base::pass_on(to);
+  if (options.to.empty() && options.tag.find('/') == std::string::npos) {
+    return base::fail(ErrorKind::usage, options.tag + " names no registry", "",
+                      "--to REGISTRY/PATH:TAG says where it goes; an image built under such a name is pushed there");
+  }
   if (options.to.empty() && named->transport != image::Transport::registry) {
     return base::fail(ErrorKind::usage, options.tag + " says where the image is, not where it goes", "",
                       "--to NAME says where");

@@ -6,15 +6,22 @@
 #include <fmt/format.h>
 
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <tuple>
+#include <utility>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "blindbox/attester/attester.h"
 #include "blindbox/base/file.h"
@@ -81,6 +88,7 @@ class Runner {
 
   // The exit status of the application.
   Result<int> run() {
+    if (auto there = find_runtime(); !there) return base::pass_on(there);
     for (const auto& step : {&Runner::unpack, &Runner::start_emulator, &Runner::write_policy, &Runner::write_bundle}) {
       if (auto done = (this->*step)(); !done) return base::pass_on(done);
       if (auto asked = not_asked_to_end(); !asked) return base::pass_on(asked);
@@ -94,6 +102,22 @@ class Runner {
   }
 
  private:
+  // Before anything is unpacked for it.
+  Result<void> find_runtime() const {
+    const char* const path = std::getenv("PATH");
+    std::vector<std::string> places = {options_.runtime};
+    if (options_.runtime.find('/') == std::string::npos) {
+      places.clear();
+      std::istringstream folders(path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path);
+      for (std::string folder; std::getline(folders, folder, ':');) places.push_back(folder + "/" + options_.runtime);
+    }
+    for (const std::string& place : places) {
+      if (::access(place.c_str(), X_OK) == 0) return {};
+    }
+    return base::fail(ErrorKind::platform, "cannot start " + options_.runtime + ": there is no such program", "",
+                      "install an OCI runtime (on Debian: apt install runc), or name one with --runtime");
+  }
+
   Result<void> unpack() {
     auto reference = tag_reference(options_.tag);
     if (!reference) return base::pass_on(reference);
@@ -116,6 +140,9 @@ class Runner {
   }
 
   Result<void> start_emulator() {
+    if (options_.keys.empty()) {
+      fmt::print(stderr, "making the emulator's keys (some seconds; --keys DIR keeps them) ...\n");
+    }
     fs::create_directory(folder_ / "guest");
     std::vector<std::string> arguments = {"emulator", "--mount", folder_ / "guest", "--exit-with-parent"};
     if (!options_.keys.empty()) arguments.insert(arguments.end(), {"--keys", options_.keys});
@@ -175,9 +202,23 @@ class Runner {
         spawn({options_.runtime, "--root", folder_ / "state", "run", "--bundle", folder_.path(), name()}, before);
     if (!pid) return base::pass_on(pid);
     int status = 0;
+    // A signal is lost on a container that is still being made: its first process is not blindbox-init yet. Whoever asked
+    // is not kept waiting for ever either: blindbox-init ends within twenty seconds.
+    using Clock = std::chrono::steady_clock;
+    int held = 0;
+    std::optional<Clock::time_point> asked_at;
     while (::waitpid(*pid, &status, WNOHANG) == 0) {
-      const int number = ::sigwaitinfo(&waited, nullptr);
-      if (number > 0 && number != SIGCHLD) ::kill(*pid, number == SIGHUP ? SIGTERM : number);
+      const timespec patience{held != 0 ? 0 : 1, held != 0 ? 50'000'000 : 0};
+      const int number = ::sigtimedwait(&waited, nullptr, &patience);
+      if (number > 0 && number != SIGCHLD) {
+        if (asked_at && held == 0) ::kill(*pid, SIGTERM);  // a second time
+        if (!asked_at) held = number == SIGHUP ? SIGTERM : number;
+        asked_at = asked_at.value_or(Clock::now());
+      }
+      if (held != 0 && (init_runs() || Clock::now() - *asked_at > std::chrono::seconds(5))) {
+        ::kill(*pid, std::exchange(held, 0));
+      }
+      if (asked_at && Clock::now() - *asked_at > std::chrono::seconds(30)) ::kill(*pid, SIGKILL);
     }
     if (const auto tidied =
             spawn({options_.runtime, "--root", folder_ / "state", "delete", "--force", name()}, before)) {
@@ -189,24 +230,40 @@ class Runner {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
 
-  // In a process group of its own: a terminal's Ctrl-C reaches us alone, and
-  // through us the container once.
+  // Whether the container's first process is blindbox-init already, and has been for a moment: it takes signals then.
+  [[nodiscard]] bool init_runs() const {
+    const auto text = base::read_file(folder_ / "state/" + name() + "/state.json", std::size_t{1} << 20);
+    const auto state = text ? nlohmann::json::parse(base::as_text(*text), nullptr, false) : nlohmann::json();
+    if (!state.is_object() || !state.contains("init_process_pid") || !state["init_process_pid"].is_number())
+      return false;
+    const std::string process = "/proc/" + std::to_string(state["init_process_pid"].get<long>());
+    std::string command;
+    std::getline(std::ifstream(process + "/comm"), command);
+    std::ifstream status(process + "/status");
+    for (std::string line; command == "init" && std::getline(status, line);) {
+      // Blocked, so that they are read as they come.
+      if (line.starts_with("SigBlk:")) return line.find_first_not_of("0\t ", 7) != std::string::npos;
+    }
+    return false;
+  }
+
+  // In a process group of its own: a terminal's Ctrl-C reaches us alone, and through us the container once. Its standard
+  // input is nobody's, since a runtime that reads a terminal from there would be stopped. It ends when we do.
   Result<pid_t> spawn(const std::vector<std::string>& command, const sigset_t& signals) const {
     std::vector<char*> argv;
     argv.reserve(command.size() + 1);
     for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
-    posix_spawnattr_t attributes;
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    ::posix_spawnattr_setsigmask(&attributes, &signals);
-    pid_t pid = -1;
-    const int error = ::posix_spawnp(&pid, argv[0], nullptr, &attributes, argv.data(), environ);
-    ::posix_spawnattr_destroy(&attributes);
-    if (error == 0) return pid;
-    return base::fail(ErrorKind::platform, "cannot start " + command.front() + ": " + std::strerror(error), "",
-                      "install an OCI runtime (on Debian: apt install runc), or name one "
-                      "with --runtime");
+    const base::Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const pid_t us = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) return base::fail(ErrorKind::io, "cannot start " + command.front());
+    if (pid > 0) return pid;
+    std::ignore = ::setpgid(0, 0);
+    std::ignore = ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    std::ignore = ::sigprocmask(SIG_SETMASK, &signals, nullptr);
+    if (::getppid() == us && ::dup2(nothing.get(), STDIN_FILENO) == STDIN_FILENO) ::execvp(argv[0], argv.data());
+    ::_exit(127);
   }
 
   [[nodiscard]] std::string name() const { return fs::path(folder_.path()).filename().string(); }

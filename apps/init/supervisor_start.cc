@@ -90,6 +90,10 @@ sandbox::Settings Supervisor::settings() {
       sandbox::closed_environment(specification_.application.environment, specification_.environment_passed,
                                   container_environment_, home_, settings.egress_port);
   settings.keeper_end = connector_.keeper.get();
+  // An emulator's folder would be an interface for evidence in the application's hands.
+  if (const auto platform = attester::parse_platform(options_.platform); platform && platform->path.starts_with('/')) {
+    settings.hidden.push_back(platform->path);
+  }
   // A client was promised the first start's tier.
   if (tier_) settings.minimum_tier = *tier_;
   return settings;

@@ -97,7 +97,7 @@ void listen_for_egress(const Plan& plan, Record& record) {
   check_port(plan, record);
   listen_for_egress(plan, record);
   if (record.has(step::kMountNamespace)) {
-    make_root(plan.settings, plan.user, plan.starter, record);
+    make_root(plan.settings, plan.user, record);
   } else {
     open_writable(plan.settings, plan.user, record);
   }

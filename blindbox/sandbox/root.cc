@@ -9,8 +9,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <fstream>
+#include <filesystem>
 #include <tuple>
 
 #include "blindbox/sandbox/internal/mounts.h"
@@ -115,19 +114,20 @@ std::string seal_devices(int root) {
              : failed("sealing /dev");
 }
 
-// Where /proc stays the container's, which shows the processes around us: those that started the sandbox are covered, and
-// what tells of the machine. The others hold nothing in what user 0 could read of them.
-void cover_proc(int root, pid_t starter) {
-  for (const char* const path : kMasked) (void)hide(root, path);
-  constexpr int kMostAncestors = 16;
-  pid_t pid = starter;
-  for (int i = 0; i < kMostAncestors && pid > 0; ++i) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-    (void)hide(root, "/proc/" + std::to_string(pid));
-    pid = 0;
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("PPid:")) pid = static_cast<pid_t>(std::atol(line.c_str() + 5));
-    }
+// Where /proc stays the container's, which shows the processes around us: those that are there already are covered, and
+// what tells of the machine. When one of them ends, its cover goes with it.
+void cover_proc(int root) {
+  for (const char* const path : kMasked) std::ignore = hide(root, path);
+  constexpr int kMost = 64;
+  std::array<char, 32> self{};
+  std::ignore = ::readlink("/proc/self", self.data(), self.size() - 1);
+  std::error_code failed;
+  int covered = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos || name == self.data()) continue;
+    if (++covered > kMost) break;
+    std::ignore = hide(root, entry.path().string());
   }
 }
 
@@ -159,13 +159,15 @@ std::string listed(const Settings& settings) {
 
 }  // namespace
 
-void make_root(const Settings& settings, const User& user, pid_t starter, Record& record) {
+void make_root(const Settings& settings, const User& user, Record& record) {
   std::string why = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? "" : failed("making / private");
   Fd tree = clone_tree(AT_FDCWD, "/", true);
   if (why.empty() && !tree) why = failed("open_tree");
   if (why.empty()) {
     // While the container's own root can still be written to; what is missing afterwards is said by make_writable.
     for (const Writable& directory : in_order(settings.writable)) (void)ensure_directory(tree.get(), directory.path);
+    // As other runtimes do.
+    std::ignore = ensure_directory(tree.get(), settings.application.working_directory);
     if (!restrict_mount(tree.get(), kHarmless, true)) why = failed("making / read-only");
   }
   const Fd old(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -174,10 +176,13 @@ void make_root(const Settings& settings, const User& user, pid_t starter, Record
   std::string devices = make_devices(root);
   const std::string proc =
       record.has(step::kPidNamespace) ? make_own_proc(root) : std::string("there is no process namespace");
-  if (!proc.empty()) cover_proc(root, starter);
+  if (!proc.empty()) cover_proc(root);
   if (devices.empty()) devices = seal_devices(root);
   const std::string writable = make_writable(root, settings, user);
   if (why.empty() && !hide(root, std::string(specification::kFolder))) why = failed("covering our own folder");
+  for (const std::string& folder : settings.hidden) {
+    if (why.empty() && !hide(root, folder)) why = failed("covering " + folder);
+  }
   if (why.empty()) why = enter_root(root);
   record.settle(step::kRoot, why, "read-only");
   record.settle(step::kDevices, devices, "null, zero, full, random, urandom, shm");

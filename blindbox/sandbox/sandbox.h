@@ -19,7 +19,8 @@ struct Settings {
   // A program that is open already, run in place of application.command[0], which is then only its name; -1: none. It
   // need not be visible inside the sandbox.
   int executable = -1;
-  std::uint16_t port = 0;  // where the command listens; 0: nowhere
+  std::vector<std::string> hidden;  // absolute folders that the command is not to see, where it has mounts of its own
+  std::uint16_t port = 0;           // where the command listens; 0: nowhere
   std::vector<specification::Writable> writable;
   specification::Limits limits;
   // A port of the inner loopback that is listened on before the command starts, for the egress proxy; 0: none.

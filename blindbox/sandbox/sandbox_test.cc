@@ -211,7 +211,7 @@ TEST(Sandbox, SaysWhatCannotBeRun) {
     EXPECT_THAT(ran.error().what, HasSubstr(command));
   }
   Settings settings = testing::settings_for({"/bin/true"});
-  settings.application.working_directory = "/absent";
+  settings.application.working_directory = "/etc/passwd";
   EXPECT_THAT(testing::run(settings).error().what, HasSubstr("working directory"));
   settings = testing::settings_for({"/bin/true"});
   settings.application.user = "nobody-of-that-name";

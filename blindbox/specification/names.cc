@@ -104,7 +104,8 @@ bool steers_the_loader(std::string_view name) {
       std::string_view{"RUBYLIB"},       std::string_view{"BASH_ENV"},         std::string_view{"ENV"},
       std::string_view{"CLASSPATH"},     std::string_view{"GCONV_PATH"},       std::string_view{"JAVA_TOOL_OPTIONS"},
       std::string_view{"_JAVA_OPTIONS"}, std::string_view{"JDK_JAVA_OPTIONS"}, std::string_view{"GLIBC_TUNABLES"}};
-  return name.starts_with("LD_") || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  return name.starts_with("LD_") || name.ends_with("_PROXY") || name.ends_with("_proxy") ||
+         std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 std::string problem_of_writable(const std::vector<Writable>& writable) {
@@ -133,7 +134,8 @@ std::string problem_of_passed(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (!is_variable_name(name)) return "environment: \"" + name + "\" is no name of a variable";
     if (steers_the_loader(name))
-      return "environment: whoever sets " + name + " runs code of theirs in the application; set it in the image";
+      return "environment: whoever sets " + name +
+             " runs code of theirs in the application, or steers where it connects; set it in the image";
     if (!seen.insert(name).second) return "environment: " + name + " stands there twice";
   }
   return {};
@@ -242,8 +244,10 @@ std::string problem_of(const Specification& specification, bool measured) {
   if (specification.health) {
     if (const auto what = problem_of_health(*specification.health); !what.empty()) return what;
   }
-  if (specification.limits.processes == 0 || specification.limits.open_files < 16 ||
-      specification.limits.file_size == 0) {
+  constexpr std::uint64_t kLeastMemory = std::uint64_t{4} << 20;
+  const Limits& limits = specification.limits;
+  if (limits.processes < 2 || limits.open_files < 16 || limits.file_size == 0 ||
+      (limits.memory != 0 && limits.memory < kLeastMemory)) {
     return "limits: no application runs with that";
   }
   return measured ? problem_of_application(specification.application) : std::string{};

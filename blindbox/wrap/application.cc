@@ -46,6 +46,7 @@ Result<std::uint16_t> choose_port(const image::Config& config, std::vector<std::
 std::vector<std::string> unique_variables(const std::vector<std::string>& environment) {
   std::vector<std::string> out;
   for (const std::string& entry : environment) {
+    if (entry.find('=') == std::string::npos) continue;  // unset, says Docker
     const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
     const auto same = [name](const std::string& other) {
       return std::string_view(other).substr(0, other.find('=')) == name;
@@ -103,7 +104,8 @@ Result<specification::Specification> complete(specification::Specification setti
   }
   application.user = config.user;
   application.environment = unique_variables(config.env);
-  application.working_directory = config.working_dir.empty() ? "/" : config.working_dir;
+  // As Docker: a relative one is below the root.
+  application.working_directory = config.working_dir.starts_with('/') ? config.working_dir : "/" + config.working_dir;
   while (application.working_directory.size() > 1 && application.working_directory.back() == '/') {
     application.working_directory.pop_back();
   }

@@ -79,7 +79,10 @@ Result<Wrapped> wrap(const image::Image& original, const std::string& base_name,
   if (!specification) return base::pass_on(specification);
   const std::string measured = specification::encode(*specification);
   // Read back as blindbox-init will: what it would refuse must not be built.
-  if (auto readable = specification::decode(measured); !readable) return base::pass_on(readable);
+  if (auto readable = specification::decode(measured); !readable) {
+    return fail(ErrorKind::malformed, "the image cannot be carried over", readable.error().what,
+                "its configuration, or blindbox.yml, says what blindbox-init would refuse");
+  }
 
   auto made = make_layer(init, measured);
   if (!made) return base::pass_on(made);

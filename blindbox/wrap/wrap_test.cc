@@ -154,9 +154,18 @@ TEST(Wrap, refused_images) {
   EXPECT_THAT(refusal(original(json::object())).what, HasSubstr("nothing to run"));
   EXPECT_THAT(refusal(original(kServer, "arm64")).what, HasSubstr("another platform"));
   EXPECT_THAT(refusal(wrapped().image).what, HasSubstr("wrapped already"));
-  json relative = kServer;
-  relative["WorkingDir"] = "srv";
-  EXPECT_THAT(refusal(original(relative)).what, HasSubstr("working directory"));
+  json odd = kServer;
+  odd["WorkingDir"] = "/srv/../etc";
+  EXPECT_THAT(refusal(original(odd)).detail, HasSubstr("working directory"));
+}
+
+TEST(Wrap, what_docker_takes_besides) {
+  json odd = kServer;
+  odd["WorkingDir"] = "srv";
+  odd["Env"] = {"UNSET", "A=1"};
+  const Wrapped out = wrapped(odd);
+  EXPECT_EQ(out.specification.application.working_directory, "/srv");
+  EXPECT_THAT(out.specification.application.environment, ElementsAre("A=1"));
 }
 
 TEST(Wrap, only_a_static_program_is_an_init) {

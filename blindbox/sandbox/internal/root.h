@@ -11,8 +11,7 @@ namespace blindbox::sandbox::internal {
 
 // Builds it in the calling process's mount namespace and makes it the root; records root, devices, proc and writable.
 // Called by process 1 of the new process namespace, where there is one.
-// starter: who made the sandbox, hidden with its ancestors where /proc stays the container's.
-void make_root(const Settings& settings, const User& user, pid_t starter, Record& record);
+void make_root(const Settings& settings, const User& user, Record& record);
 
 // Without a mount namespace: the container's own directories are what is written to, and their size has no limit.
 void open_writable(const Settings& settings, const User& user, Record& record);

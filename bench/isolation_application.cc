@@ -5,9 +5,11 @@
 //   exec PROGRAM ...    prints the monotonic clock in ns and becomes PROGRAM
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -70,6 +72,7 @@ void serve_connection(int socket) {
 }
 
 int serve(std::uint16_t port) {
+  (void)::prctl(PR_SET_PDEATHSIG, SIGTERM);
   const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   (void)::setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

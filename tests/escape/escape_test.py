@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every known way out, tried behind the sandbox's walls in containers of five profiles: none may lead out."""
+"""Every known way out, tried behind the sandbox's walls: in containers of five profiles, and of podman's and Docker's own."""
 
 import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "init"))
@@ -126,6 +128,63 @@ class Image:
         return config
 
 
+SHARED = ["run", "--rm", "--network", "host", "--tmpfs", "/outside:mode=1777", "--ulimit", "nofile=1024:1024"]
+
+
+class Podman:
+    def __init__(self, image):
+        self.image = image
+
+    def run(self, options, *command):
+        return subprocess.run(["podman", "--runtime", "runc", *SHARED, "--ulimit", "nproc=4096:4096", *options, "--rootfs",
+                               str(self.image.folder / "rootfs"), *command], capture_output=True, timeout=PATIENCE,
+                              check=False, stdin=subprocess.DEVNULL)
+
+
+class Docker:
+    """A daemon of its own, without a bridge and without rules in the machine's firewall."""
+
+    def __init__(self, image):
+        self.image, self.folder = image, pathlib.Path(tempfile.mkdtemp(prefix="bb-docker-"))
+        self.host = f"unix://{self.folder}/socket"
+
+    def __enter__(self):
+        self.log = open(self.folder / "log", "wb")
+        self.daemon = subprocess.Popen(
+            ["dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--data-root",
+             self.folder / "data", "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "-H", self.host],
+            stdout=self.log, stderr=subprocess.STDOUT)
+        try:
+            self._wait()
+            archive = subprocess.run(["tar", "-C", self.image.folder / "rootfs", "-c", "."], capture_output=True, check=True)
+            self._docker("import", "-", "escape", input=archive.stdout, check=True)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.daemon.terminate()
+        self.daemon.wait(PATIENCE)
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _wait(self):
+        """Until it says so itself."""
+        due = time.monotonic() + PATIENCE
+        while b"API listen on" not in (self.folder / "log").read_bytes():
+            if self.daemon.poll() is not None or time.monotonic() > due:
+                raise unittest.SkipTest("dockerd does not run here: " +
+                                        (self.folder / "log").read_text(errors="replace")[-500:])
+            select.select([], [], [], 0.05)
+
+    def _docker(self, *arguments, **options):
+        return subprocess.run(["docker", "-H", self.host, *arguments], capture_output=True, timeout=PATIENCE, **options)
+
+    def run(self, options, *command):
+        return self._docker(*SHARED, *options, "escape", *command, check=False, stdin=subprocess.DEVNULL)
+
+
 class Escape(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -146,6 +205,12 @@ class Escape(unittest.TestCase):
         held = {name: attempts[name]["detail"] for name in MUST_ESCAPE_BARE if attempts[name]["outcome"] != "escaped"}
         self.assertEqual(held, {})
 
+    def judge(self, posture, attempts, root):
+        escaped = {name: one["detail"] for name, one in attempts.items()
+                   if one["outcome"] == "escaped" and not is_known(name, posture, root)}
+        self.assertEqual(escaped, {}, f"posture {posture['tier']}")
+        self.assertGreater(sum(one["outcome"] == "blocked" for one in attempts.values()), 100)
+
     def hold(self, profile):
         # With moby's filter every run ends up in the weakest tier.
         for tier in TIERS[-1:] if PROFILES[profile][2] else TIERS:
@@ -154,12 +219,31 @@ class Escape(unittest.TestCase):
                     # Without a network namespace the sandbox refuses an egress list, as it must.
                     network = tier != "filtered" and not PROFILES[profile][2]
                     posture, attempts = self.attempts(profile, "sandboxed", tier, user, "3128" if network else "0")
-                    root = PROFILES[profile][0] == 0 and user == ""
-                    escaped = {name: one["detail"] for name, one in attempts.items()
-                               if one["outcome"] == "escaped" and not is_known(name, posture, root)}
-                    self.assertEqual(escaped, {}, f"posture {posture['tier']}")
-                    blocked = sum(one["outcome"] == "blocked" for one in attempts.values())
-                    self.assertGreater(blocked, 100)
+                    self.judge(posture, attempts, PROFILES[profile][0] == 0 and user == "")
+
+    def hold_in(self, engine):
+        """As the engine runs containers by itself, without its filter, and with all privileges."""
+        for options, tier in [([], "filtered"), (["--security-opt", "seccomp=unconfined"], "namespaces"),
+                              (["--privileged"], "confined")]:
+            for user in ["", "1000"]:
+                with self.subTest(options=options, user=user or "the image's"):
+                    ran = engine.run(options, "/.blindbox/init", "sandboxed", "confined", user, "0")
+                    if ran.returncode == 125 and "--privileged" in options and b"unable to apply caps" in ran.stderr:
+                        print("not tried: this machine lacks capabilities that a privileged container has")
+                        continue
+                    self.assertIn(ran.returncode, (0, 5), ran.stderr.decode(errors="replace"))
+                    told = json.loads(ran.stdout)
+                    self.assertGreaterEqual(TIERS.index(told["posture"]["tier"]), TIERS.index(tier))
+                    self.judge(told["posture"], {one["id"]: one for one in told["report"]["attempts"]}, user == "")
+
+    @unittest.skipUnless(shutil.which("podman"), "there is no podman")
+    def test_nothing_gets_out_of_podman(self):
+        self.hold_in(Podman(self.image))
+
+    @unittest.skipUnless(shutil.which("dockerd") and shutil.which("docker"), "there is no dockerd")
+    def test_nothing_gets_out_of_docker(self):
+        with Docker(self.image) as docker:
+            self.hold_in(docker)
 
 
 for name in PROFILES:

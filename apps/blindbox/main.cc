@@ -30,10 +30,11 @@ void open_standard_streams() {
 
 // A verdict or a policy that a full disk cut off must not look like a success.
 int finish(int status) {
+  errno = 0;  // where an earlier write has failed, its reason is forgotten by now
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (written || status != 0) return status;
-  return blindbox::apps::report(
-      {blindbox::ErrorKind::io, std::string("cannot write to standard output: ") + std::strerror(errno), "", ""});
+  const std::string why = errno == 0 ? "" : std::string(": ") + std::strerror(errno);
+  return blindbox::apps::report({blindbox::ErrorKind::io, "cannot write to standard output" + why, "", ""});
 }
 
 }  // namespace

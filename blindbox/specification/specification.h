@@ -31,7 +31,7 @@ enum class Platform { azure_aci, sev_snp_vm };
 // The tiers of docs/isolation.md, weakest first; each holds what the one before it holds.
 enum class Tier {
   filtered,    // seccomp, Landlock, no capabilities, no new privileges; the network is the container's
-  namespaces,  // and user, network, mount, process, IPC and host name spaces of its own, with loopback alone
+  namespaces,  // and network, mount, process, IPC and host name spaces of its own, with loopback alone
   confined,    // and a root of its own: read-only, minimal /dev and /proc, control groups
 };
 

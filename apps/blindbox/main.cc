@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "command.h"
 
@@ -30,10 +31,13 @@ void open_standard_streams() {
 
 // A verdict or a policy that a full disk cut off must not look like a success.
 int finish(int status) {
-  errno = 0;  // where an earlier write has failed, its reason is forgotten by now
+  const int before = std::exchange(errno, 0);
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (written || status != 0) return status;
-  const std::string why = errno == 0 ? "" : std::string(": ") + std::strerror(errno);
+  // Where an earlier write has failed, its reason may be that of something else by now.
+  const bool plausible = before == ENOSPC || before == EDQUOT || before == EFBIG || before == EIO || before == EPIPE;
+  const int reason = errno == 0 && plausible ? before : errno;
+  const std::string why = reason == 0 ? "" : std::string(": ") + std::strerror(reason);
   return blindbox::apps::report({blindbox::ErrorKind::io, "cannot write to standard output" + why, "", ""});
 }
 

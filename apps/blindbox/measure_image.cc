@@ -40,15 +40,16 @@ Result<measure::LayerMeasurement> measure_blob(image::Source& source, const imag
   return measure::measure_layer(std::move(file), layer.blob.digest.text(), options);
 }
 
-// What blindbox-init needs and no more: it gives the application another user, a root and limits of its own.
+// What blindbox-init needs and no more: it gives the application another user, a root and limits of its own. A user
+// namespace in which user 0 is user 0 takes CAP_SETFCAP (Linux 5.12 on).
 std::vector<std::string> capabilities() {
-  return {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL",      "CAP_NET_BIND_SERVICE",
-          "CAP_SETGID", "CAP_SETPCAP",      "CAP_SETUID", "CAP_SYS_CHROOT"};
+  return {"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",  "CAP_KILL",   "CAP_NET_BIND_SERVICE",
+          "CAP_SETFCAP", "CAP_SETGID",       "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"};
 }
 
-std::string policy_of(const MeasuredImage& measured, const std::string& tag) {
+// It names no image: what counts are the layers, and HOST_DATA must not depend on what the image is called or where it lies.
+std::string policy_of(const MeasuredImage& measured) {
   measure::PolicyContainer container;
-  container.id = tag + "@" + measured.image.digest.text();
   container.name = "blindbox";
   container.command = {std::string(specification::kInitPath)};
   container.environment = measure::platform_environment();
@@ -85,7 +86,7 @@ Result<MeasuredImage> measure_image(const std::string& tag, const ImageOptions& 
     if (!measured) return base::pass_on(measured);
     out.layers.push_back(*measured);
   }
-  out.policy = policy_of(out, tag);
+  out.policy = policy_of(out);
   out.host_data = base::sha256(base::view(out.policy));
   return out;
 }

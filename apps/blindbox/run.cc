@@ -93,10 +93,7 @@ class Runner {
       if (auto done = (this->*step)(); !done) return base::pass_on(done);
       if (auto asked = not_asked_to_end(); !asked) return base::pass_on(asked);
     }
-    fmt::print(
-        "*** EMULATED, NOT A TEE: whoever runs this machine can read "
-        "everything ***\npolicy: {}\n",
-        policy_);
+    fmt::print("*** EMULATED, NOT A TEE: whoever runs this machine can read everything ***\npolicy: {}\n", policy_);
     std::fflush(stdout);
     return run_container();
   }
@@ -132,8 +129,7 @@ class Runner {
     if (auto fits = check_environment(options_, inspection_.specification); !fits) return fits;
     TransferProgress progress;
     image::UnpackOptions unpack;
-    unpack.device_nodes = image::DeviceNodes::skip;  // the runtime makes those
-                                                     // that a container has
+    unpack.device_nodes = image::DeviceNodes::skip;  // the runtime makes those that a container has
     unpack.progress = std::ref(progress);
     auto done = image::unpack(**source, *image, folder_ / "rootfs", unpack);
     return done ? Result<void>{} : base::pass_on(done);
@@ -188,8 +184,7 @@ class Runner {
     return base::write_file(folder_ / "config.json", base::view(runtime_config(bundle)));
   }
 
-  // Signals that end us are the container's; the runtime hands them on to
-  // blindbox-init, which drains.
+  // Signals that end us are the container's; the runtime hands them on to blindbox-init, which drains.
   Result<int> run_container() {
     sigset_t waited;
     sigset_t before;
@@ -299,8 +294,7 @@ void add_run(CLI::App& app, Action& action) {
       ->type_name("NAME=VALUE");
   command
       ->add_option("--write-policy", options->write_policy,
-                   "where to write the policy.yml that a client needs; else a "
-                   "temporary place, which is printed")
+                   "where to write the policy.yml that a client needs; else a temporary place, which is printed")
       ->type_name("FILE");
   command->add_option("--keys", options->keys, "keep the emulator's keys there, so that policies stay valid")
       ->type_name("DIR");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 
 namespace blindbox::init {
 namespace {
@@ -30,7 +31,6 @@ int Supervisor::run() {
   if (result) result = start_gateway();
   if (result) result = start_application();
   if (result && !say(gateway_channel_.get(), Say::serve, encode(service()))) spdlog::error("the gateway has ended");
-  if (result) start_probe(random_nonce());
   if (result) result = loop();
   if (!result) end(report(result.error()));
   return finish();
@@ -125,7 +125,11 @@ void Supervisor::on_gateway_says() {
         spdlog::warn("*** EMULATED, NOT A TEE: whoever runs this machine can read everything ***");
       spdlog::info("evidence from {}", said->text);
       break;
-    case Say::ready: spdlog::info("ready: attested TLS on port {}", said->text); break;
+    case Say::ready:
+      spdlog::info("ready: attested TLS on port {}", said->text);
+      tls_port_ = static_cast<std::uint16_t>(std::atoi(said->text.c_str()));
+      start_probe(random_nonce());
+      break;
     case Say::probe:
       if (const auto nonce = parse_nonce(said->text)) start_probe(*nonce);
       break;
@@ -148,7 +152,7 @@ void Supervisor::start_probe(const probe::Nonce& nonce) {
   settings.egress_port = 0;
   settings.keeper_end = -1;
   const auto steps = application_ ? application_->posture().steps : std::vector<sandbox::Step>{};
-  auto prober = Prober::start(std::move(settings), steps, nonce, specification_.tls_port);
+  auto prober = Prober::start(std::move(settings), steps, nonce, tls_port_);
   if (prober) {
     prober_.emplace(std::move(*prober));
   } else {

@@ -59,6 +59,7 @@ class Supervisor {
   sandbox::ConnectorEnds connector_;
   base::Fd gateway_channel_;
   base::Fd egress_listener_;
+  std::uint16_t tls_port_ = 0;  // where the gateway listens
   std::optional<Prober> prober_;
   std::optional<probe::Nonce> next_probe_;  // a client's, who asked while another run was under way
   pid_t gateway_ = -1;

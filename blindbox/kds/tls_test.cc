@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "blindbox/base/file.h"
+#include "blindbox/base/openssl.h"
 #include "blindbox/kds/client.h"
 #include "blindbox/kds/testing.h"
 #include "blindbox/net/sessions.h"
@@ -20,15 +21,10 @@ namespace ssl = net::asio::ssl;
 using net::testing::run;
 using ::testing::HasSubstr;
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using PKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using base::openssl::Bio;
+using base::openssl::Certificate;
+using base::openssl::Extension;
+using base::openssl::PKey;
 
 // Signed by itself, for the names of "DNS:a,IP:b".
 Certificate make_certificate(EVP_PKEY* key, const std::string& names) {
@@ -42,8 +38,7 @@ Certificate make_certificate(EVP_PKEY* key, const std::string& names) {
   X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, base::uchars(base::view(name)), -1, -1, 0);
   X509_set_issuer_name(x, X509_get_subject_name(x));
   X509_set_pubkey(x, key);
-  const std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>> alternative(
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str()));
+  const Extension alternative(X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str()));
   X509_add_ext(x, alternative.get(), -1);
   X509_sign(x, key, EVP_sha256());
   return certificate;
@@ -59,7 +54,7 @@ class TlsTest : public ::testing::Test {
     ASSERT_EQ(SSL_CTX_use_PrivateKey(context_->native_handle(), key.get()), 1);
     SSL_CTX_set_security_level(context_->native_handle(), 0);
     SSL_CTX_set_max_proto_version(context_->native_handle(), newest);
-    std::unique_ptr<BIO, Deleter<BIO_free_all>> bio(BIO_new(BIO_s_mem()));
+    Bio bio(BIO_new(BIO_s_mem()));
     PEM_write_bio_X509(bio.get(), certificate.get());
     char* text = nullptr;
     const auto size = static_cast<std::size_t>(BIO_get_mem_data(bio.get(), &text));

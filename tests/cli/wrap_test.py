@@ -128,11 +128,17 @@ class Wrap(unittest.TestCase):
         self.assertEqual(found["host_data"], images.sha256(rego))
         self.assertIn(found["host_data"], (self.folder / "policy.yml").read_text())
         self.assertIn(found["specification_sha256"], (self.folder / "policy.yml").read_text())
+        # The same of the same image elsewhere, under another name and in another form.
+        self.assertEqual(self.run_blindbox("push", "sealed", "--to", f"docker-archive:{self.folder}/out.tar:other:2")[0], 0)
+        again = json.loads(self.run_blindbox("measure", f"docker-archive:{self.folder}/out.tar", "--json")[1])["image"]
+        self.assertEqual(again["host_data"], found["host_data"])
         line = next(line for line in rego.decode().splitlines() if line.startswith("containers := "))
         sealed, pause = json.loads(line.removeprefix("containers := "))
         self.assertEqual(sealed["layers"], [layer["root_hash"] for layer in found["layers"]])
         self.assertEqual((sealed["command"], sealed["exec_processes"], sealed["allow_stdio_access"]),
                          (["/.blindbox/init"], [], False))
+        self.assertEqual(sealed["capabilities"]["bounding"], images.POLICY_CAPABILITIES)
+        self.assertTrue(sealed["no_new_privileges"])
         self.assertIn({"pattern": "GREETING=.*", "required": False, "strategy": "re2"}, sealed["env_rules"])
         self.assertEqual(pause["command"], ["/pause"])
         code, _, err = self.run_blindbox("policy", "lint", "policy.yml")

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 import harness  # noqa: E402
+import images  # noqa: E402
 
 INIT = os.environ.get("BLINDBOX_INIT", str(harness.ROOT / "build/release/apps/init/blindbox-init"))
 MOBY_FILTER = pathlib.Path("/usr/share/containers/seccomp.json")
@@ -106,11 +107,13 @@ class Container:
         process, linux = config["process"], config["linux"]
         privileged = profile == "privileged"
         names = capabilities() if privileged else ["CAP_" + name for name in DOCKER]
+        if profile == "policy":
+            names = images.POLICY_CAPABILITIES
         plain = profile.startswith("user")
         process.update(terminal=False, args=["/.blindbox/init", "--platform", platform],
                        env=["PATH=/bin", *environment], rlimits=[{"type": "RLIMIT_NOFILE", "hard": 4096, "soft": 4096}],
                        capabilities={} if plain else {kind: names for kind in ["bounding", "effective", "permitted"]})
-        process["noNewPrivileges"] = False
+        process["noNewPrivileges"] = profile == "policy"
         if plain:
             process["user"] = {"uid": 1000, "gid": 1000}
         config["root"] = {"path": "rootfs", "readonly": False}

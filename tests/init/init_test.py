@@ -218,6 +218,11 @@ class Profiles(InitTest):
         self.assertEqual(made.posture()["tier"], "confined", made.errors())
         self.assertEqual(self.get(made, posture="confined")[0], 200)
 
+    def test_what_the_container_policy_for_azure_leaves_is_enough(self):
+        made = self.start("policy").ready()
+        self.assertEqual(made.posture()["tier"], "namespaces", made.errors())
+        self.assertEqual(self.get(made)[:2], (200, b"hello from inside\n"))
+
     def test_moby_filter_is_refused_below_the_minimum(self):
         made = self.start("root-moby")
         self.assertEqual(made.wait(), 9, made.errors())

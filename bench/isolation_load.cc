@@ -191,6 +191,7 @@ void compare(Clients& clients, std::vector<Side>& sides, const Work& work) {
 int load(const std::string& policy, const std::vector<std::string>& servers) {
   Clients clients(policy);
   std::vector<Side> sides;
+  sides.reserve(servers.size());
   for (const std::string& server : servers) sides.push_back(side(clients, server));
   compare(clients, sides, {"small requests", "/small", 20, kSmall, 1, "requests/s"});
   compare(clients, sides, {"a streamed body of 1 MiB", "/stream", 1, kStreamed, 1, "MiB/s"});

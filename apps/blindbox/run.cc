@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>

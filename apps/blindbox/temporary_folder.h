@@ -2,7 +2,7 @@
 // A folder that is gone with its owner.
 #pragma once
 
-#include <stdlib.h>
+#include <cstdlib>
 
 #include <filesystem>
 #include <memory>

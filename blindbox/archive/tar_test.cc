@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is written reads back, by our reader and by GNU's.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <cstdio>
 

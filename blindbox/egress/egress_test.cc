@@ -3,9 +3,9 @@
 #include "blindbox/egress/egress.h"
 
 #include <gmock/gmock.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <csignal>
 
 #include <deque>
 #include <map>

@@ -22,7 +22,8 @@ class Digest {
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] std::string_view algorithm() const { return std::string_view(text_).substr(0, 6); }
   [[nodiscard]] std::string_view hex() const { return std::string_view(text_).substr(7); }
-  auto operator<=>(const Digest&) const = default;
+  // clang-tidy 14 takes the comparison with 0 for one with a pointer.
+  auto operator<=>(const Digest&) const = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   explicit Digest(std::string text) : text_(std::move(text)) {}

@@ -20,9 +20,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::tar;
-using ::testing::UnorderedElementsAre;
 using Json = nlohmann::json;
 
 // What is sent in answer to one request; nothing more comes afterwards, and the connection closes unless it stalls.

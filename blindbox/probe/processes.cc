@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // init and every other process outside: traced, read, written, robbed of descriptors, signalled.
-#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <algorithm>
 #include <array>

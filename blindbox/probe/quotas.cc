@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // More than the specification grants: core dumps, descriptors of others, processes, memory, files, space.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <algorithm>
 #include <fstream>

@@ -174,7 +174,7 @@ Result<WebAnswer> Web::ask_once(WebRequest request) {
   }
 }
 
-bool Web::pause(const Result<WebAnswer>& happened, unsigned attempt) {
+bool Web::pause(const Result<WebAnswer>& happened, unsigned attempt) const {
   const NetworkLimits& limits = access_.limits;
   if (attempt + 1 >= limits.attempts) return false;
   if (happened ? !is_busy(happened->status) : happened.error().kind != ErrorKind::network) return false;

@@ -51,7 +51,7 @@ class Web {
   // As often as the limits say, while the server is busy or the network fails; then what came last.
   [[nodiscard]] Result<WebAnswer> ask(const WebRequest& request);
   // Waits before another attempt (from 0) if one makes sense after what happened; false where not.
-  [[nodiscard]] bool pause(const Result<WebAnswer>& happened, unsigned attempt);
+  [[nodiscard]] bool pause(const Result<WebAnswer>& happened, unsigned attempt) const;
 
   [[nodiscard]] const Url& registry() const { return registry_; }
   [[nodiscard]] const Access& access() const { return access_; }

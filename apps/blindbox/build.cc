@@ -2,10 +2,12 @@
 // "blindbox build": any image in, a sealed one out.
 #include <fmt/format.h>
 
+#include <boost/asio/ip/address.hpp>
 #include <filesystem>
 #include <functional>
 
 #include "blindbox/base/file.h"
+#include "blindbox/egress/ranges.h"
 #include "blindbox/image/unpack.h"
 #include "blindbox/wrap/wrap.h"
 #include "images.h"
@@ -30,6 +32,20 @@ Result<specification::Specification> load_specification(const std::string& path)
   Error error = text.error();
   if (error.hint.empty()) error.hint = "\"blindbox init\" writes one; --specification names another";
   return tl::unexpected<Error>(std::move(error));
+}
+
+// blindbox-init would refuse the address at each request: better said now.
+Result<void> check_egress(const specification::Specification& settings, const std::string& file) {
+  for (const auto& [host, port] : settings.egress) {
+    boost::system::error_code name;
+    const auto address = boost::asio::ip::make_address(host, name);
+    if (name) continue;
+    if (const auto range = egress::forbidden(address)) {
+      return base::fail(ErrorKind::malformed, fmt::format("{}: egress to {} is never allowed", file, host),
+                        fmt::format("it is {}", *range), "list the host's public name, or remove the entry");
+    }
+  }
+  return {};
 }
 
 // Once unpacked as a runtime will: what would be refused there is not built, and not pushed to others.
@@ -74,6 +90,7 @@ Result<image::Image> store(image::Source& source, const image::Reference& tag, c
 Result<void> build(const Options& options) {
   auto settings = load_specification(options.specification);
   if (!settings) return base::pass_on(settings);
+  if (auto allowed = check_egress(*settings, options.specification); !allowed) return allowed;
   auto from = image::parse_reference(options.source);
   if (!from) return base::pass_on(from);
   auto to = tag_reference(options.tag);

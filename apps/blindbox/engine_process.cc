@@ -14,8 +14,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -33,11 +33,9 @@ tl::unexpected<Error> io_failure(const std::string& what) {
   return base::fail(ErrorKind::io, what + ": " + std::strerror(errno));
 }
 
-Result<std::string> private_folder() {
+Result<std::unique_ptr<TemporaryFolder>> private_folder() {
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
-  std::string folder = std::string(runtime != nullptr && *runtime != '\0' ? runtime : "/tmp") + "/blindbox-XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) return io_failure("cannot make a private folder " + folder);
-  return folder;
+  return TemporaryFolder::make_in(runtime != nullptr && *runtime != '\0' ? runtime : "/tmp", "blindbox-engine");
 }
 
 Result<Fd> listen_unix(const std::string& path) {
@@ -151,8 +149,8 @@ Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const s
   EngineProcess engine;
   auto folder = private_folder();
   if (!folder) return base::pass_on(folder);
-  engine.folder_ = *folder;
-  engine.socket_path_ = *folder + "/engine.sock";
+  engine.folder_ = std::move(*folder);
+  engine.socket_path_ = *engine.folder_ / "engine.sock";
   auto listening = listen_unix(engine.socket_path_);
   if (!listening) return base::pass_on(listening);
   std::array<int, 2> pipe{};
@@ -172,7 +170,7 @@ Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const s
 }
 
 EngineProcess::EngineProcess(EngineProcess&& other) noexcept
-    : folder_(std::exchange(other.folder_, {})),
+    : folder_(std::move(other.folder_)),
       socket_path_(std::move(other.socket_path_)),
       pid_(std::exchange(other.pid_, -1)),
       model_(std::move(other.model_)) {}
@@ -181,10 +179,6 @@ EngineProcess::~EngineProcess() {
   if (pid_ > 0) {
     ::kill(pid_, SIGKILL);
     (void)::waitpid(pid_, nullptr, 0);
-  }
-  if (!folder_.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 }
 

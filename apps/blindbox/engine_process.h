@@ -9,11 +9,13 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "blindbox/base/fd.h"
 #include "blindbox/base/result.h"
 #include "blindbox/evidence/manifest.h"
+#include "temporary_folder.h"
 
 namespace blindbox::apps {
 
@@ -51,7 +53,7 @@ class EngineProcess {
 
  private:
   EngineProcess() = default;
-  std::string folder_;
+  std::unique_ptr<TemporaryFolder> folder_;  // of the socket
   std::string socket_path_;
   pid_t pid_ = -1;
   evidence::ServiceManifest::Model model_;

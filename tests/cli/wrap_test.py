@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """blindbox init, build, push and inspect: from an image that knows nothing to one that is sealed off."""
 
+import fcntl
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 import unittest
+import unittest.mock
 
 import harness
 import images
@@ -166,6 +168,29 @@ class Wrap(unittest.TestCase):
         code, _, err = self.run_blindbox("inspect", "absent")
         self.assertNotEqual(code, 0)
         self.assertFalse((self.folder / "store/blobs/sha256/again").exists())
+
+    def test_an_address_that_the_proxy_refuses_is_refused_at_once(self):
+        self.initialise("platform: azure-aci\negress: [\"169.254.169.254:80\"]\n")
+        code, _, err = self.build()
+        self.assertEqual(code, 3)
+        self.assertIn("egress to 169.254.169.254", err)
+        self.assertIn("metadata", err)
+
+    def test_folders_whose_owner_was_killed_go_with_the_next(self):
+        temporary = self.folder / "tmp"
+        abandoned, held = temporary / "blindbox-build-aaaaaa", temporary / "blindbox-build-bbbbbb"
+        for folder in (abandoned, held):
+            (folder / "rootfs").mkdir(parents=True)
+            os.utime(folder, (1, 1))
+        self.initialise("platform: azure-aci\n")
+        lock = os.open(held, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with unittest.mock.patch.dict(os.environ, TMPDIR=str(temporary)):
+                self.built()
+        finally:
+            os.close(lock)
+        self.assertEqual([path.name for path in temporary.iterdir()], [held.name])
 
     def test_an_image_without_a_command(self):
         self.initialise()

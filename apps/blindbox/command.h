@@ -32,6 +32,8 @@ void add_push(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_measure(CLI::App& app, Action& action);
+void add_release(CLI::App& app, Action& action);
+void add_deploy(CLI::App& app, Action& action);
 void add_image(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 void add_shell_completion(CLI::App& app, Action& action);

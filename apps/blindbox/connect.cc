@@ -6,13 +6,15 @@
 #include "blindbox/verifier/report_text.h"
 #include "command.h"
 #include "endorsements_options.h"
+#include "release_options.h"
 
 namespace blindbox::apps {
 namespace {
 
 struct Options {
   std::string url;
-  std::string policy;
+  std::optional<std::string> policy;
+  ReleaseOptions release;
   std::string listen = "127.0.0.1:8765";
   EndorsementsOptions endorsements;
 };
@@ -44,8 +46,13 @@ int connect(const Options& options) {
   auto at = net::parse_host_port(options.listen);
   if (at) at = loopback_only(*at, "the proxy listens on loopback only");
   if (!server || !at) return report(server ? at.error() : server.error());
-  auto policy = load_policy(options.policy);
-  if (!policy) return report(policy.error());
+  auto expected = what_to_accept(options.policy, options.release, base::now());
+  if (!expected) return report(expected.error());
+  std::optional<policy::Policy>& policy = *expected;
+  if (!policy) {
+    return report({ErrorKind::usage, "nothing says what to accept: --policy FILE, or --release FILE and --trust FILE",
+                   "", "the server's provider hands them out"});
+  }
   auto complete = evidence_completer(options.endorsements, *policy);
   if (!complete) return report(complete.error());
   boost::asio::io_context io;
@@ -85,7 +92,8 @@ void add_connect(CLI::App& app, Action& action) {
       "the proxy on your machine: plain HTTP on loopback in, attested TLS out; nothing of a request\n"
       "leaves before the server's evidence is accepted");
   command->add_option("URL", options->url, "the server, https://host:port")->required();
-  command->add_option("--policy", options->policy, "what to accept (policy.yml)")->type_name("FILE")->required();
+  command->add_option("--policy", options->policy, "what to accept (policy.yml)")->type_name("FILE");
+  add_release_options(*command, options->release);
   command->add_option("--listen", options->listen, "where editors connect; port 0 takes a free one")
       ->type_name("ADDR:PORT")
       ->capture_default_str();

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "blindbox/measure/container_policy.h"
-
 namespace blindbox::apps {
 namespace {
 
@@ -40,33 +38,6 @@ Result<measure::LayerMeasurement> measure_blob(image::Source& source, const imag
   return measure::measure_layer(std::move(file), layer.blob.digest.text(), options);
 }
 
-// What blindbox-init needs and no more: it gives the application another user, a root and limits of its own. A user
-// namespace in which user 0 is user 0 takes CAP_SETFCAP (Linux 5.12 on).
-std::vector<std::string> capabilities() {
-  return {"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",  "CAP_KILL",   "CAP_NET_BIND_SERVICE",
-          "CAP_SETFCAP", "CAP_SETGID",       "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"};
-}
-
-// It names no image: what counts are the layers, and HOST_DATA must not depend on what the image is called or where it lies.
-std::string policy_of(const MeasuredImage& measured) {
-  measure::PolicyContainer container;
-  container.name = "blindbox";
-  container.command = {std::string(specification::kInitPath)};
-  container.environment = measure::platform_environment();
-  for (const std::string& name : measured.inspection.specification.environment_passed) {
-    container.environment.push_back({name + "=.*", "re2", false});
-  }
-  for (const measure::LayerMeasurement& layer : measured.layers) container.layers.push_back(layer.root_hash);
-  container.mounts = {measure::resolver_mount()};
-  container.capabilities = capabilities();
-  container.user = {"0", "id"};
-  measure::ContainerPolicy policy;
-  policy.containers = {std::move(container), measure::pause_container()};
-  // The host asks for Docker's default set; the guest's agent takes away what is not listed above.
-  policy.allow_capability_dropping = true;
-  return measure::write_rego(policy);
-}
-
 }  // namespace
 
 Result<MeasuredImage> measure_image(const std::string& tag, const ImageOptions& options,
@@ -86,9 +57,15 @@ Result<MeasuredImage> measure_image(const std::string& tag, const ImageOptions& 
     if (!measured) return base::pass_on(measured);
     out.layers.push_back(*measured);
   }
-  out.policy = policy_of(out);
+  out.policy = container_policy(out, deploy::Group::container_instances);
   out.host_data = base::sha256(base::view(out.policy));
   return out;
+}
+
+std::string container_policy(const MeasuredImage& measured, deploy::Group group) {
+  std::vector<base::Sha256> layers;
+  for (const measure::LayerMeasurement& layer : measured.layers) layers.push_back(layer.root_hash);
+  return measure::write_rego(deploy::container_policy(measured.inspection.specification, layers, group));
 }
 
 }  // namespace blindbox::apps

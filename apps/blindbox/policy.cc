@@ -5,6 +5,7 @@
 #include "blindbox/policy/starting_point.h"
 #include "command.h"
 #include "policy_pin.h"
+#include "release_options.h"
 
 namespace blindbox::apps {
 namespace {
@@ -33,6 +34,22 @@ int lint(const std::string& file) {
   return wrong ? base::exit_code(ErrorKind::policy) : 0;
 }
 
+int from_release(const ReleaseOptions& options) {
+  auto policy = what_to_accept(std::nullopt, options, base::now());
+  if (!policy) return report(policy.error());
+  fmt::print("{}", policy::write_policy(**policy));
+  return 0;
+}
+
+void add_from_release(CLI::App& command, Action& action) {
+  const auto options = std::make_shared<ReleaseOptions>();
+  auto* const made = command.add_subcommand("from-release", "print the policy that signed releases promise");
+  add_release_options(*made, *options);
+  made->remove_option(made->get_option("--release"));
+  made->add_option("FILE", options->files, "the release; and an older one that is still running")->required();
+  made->callback([options, &action] { action = [options] { return from_release(*options); }; });
+}
+
 }  // namespace
 
 void add_policy(CLI::App& app, Action& action) {
@@ -48,6 +65,8 @@ void add_policy(CLI::App& app, Action& action) {
   auto* const lint_command = command->add_subcommand("lint", "say what is wrong, weak or open in a policy");
   lint_command->add_option("FILE", *file, "the policy")->required();
   lint_command->callback([file, &action] { action = [file] { return lint(*file); }; });
+
+  add_from_release(*command, action);
 
   const auto pinning = std::make_shared<PinOptions>();
   auto* const pin_command = command->add_subcommand(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // blindbox verify: a server's evidence, or that of files, against a policy.
 #include "command.h"
+#include "release_options.h"
 #include "verify_sources.h"
 
 namespace blindbox::apps {
@@ -9,11 +10,15 @@ namespace {
 struct Options {
   SourceOptions source;
   std::optional<std::string> policy;
+  ReleaseOptions release;
   VerifyOutput output;
 };
 
 Result<policy::Policy> policy_of(const Options& options) {
-  return options.policy ? load_policy(*options.policy) : policy::safe_defaults();
+  // An old release is judged by the clock all the same: --at is the evidence's time.
+  auto expected = what_to_accept(options.policy, options.release, base::now());
+  if (!expected) return base::pass_on(expected);
+  return *expected ? **std::move(expected) : policy::safe_defaults();
 }
 
 int verify(const Options& options) {
@@ -52,6 +57,7 @@ void add_verify(CLI::App& app, Action& action) {
           "--policy", [options](const std::string& file) { options->policy = file; },
           "what to accept (policy.yml); without it the safe defaults")
       ->type_name("FILE");
+  add_release_options(*command, options->release);
   command->add_flag("--probe", options->source.probe,
                     "ask the server to try every way out of its sandbox now, and print what came of each");
   command->add_flag("--json", options->output.json, "print the verdict as one JSON object");

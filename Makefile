@@ -13,12 +13,13 @@ binary := build/release/apps/blindbox
 # $(call section,TEXT): one line that says what is being done.
 section = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help demo test check bench asan tsan fuzz install clean
+.PHONY: help demo test test-cluster check bench asan tsan fuzz install clean
 
 help:
 	@printf '%s\n' \
 	  'make demo     install what is missing, build, and show a private completion and three refusals' \
 	  'make test     install what is missing, build and run every test' \
+	  'make test-cluster  fetch Helm, OPA and schemas, and compare what "deploy" renders with them' \
 	  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make bench    build and run the benchmarks' \
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
@@ -47,6 +48,12 @@ test:
 	@cmake --build build/release
 	$(call section,running the tests)
 	@tools/run-tests release
+
+# Slow the first time, and needs Go: not part of "make test", where these tests are skipped and say so.
+test-cluster:
+	@tools/fetch-cluster-tools
+	@cmake --build build/release --target blindbox
+	@BLINDBOX_BINARY=$(abspath $(binary)) python3 -B tests/cli/cluster_test.py
 
 check:
 	@tools/check

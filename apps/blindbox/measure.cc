@@ -12,6 +12,7 @@
 #include "blindbox/policy/starting_point.h"
 #include "client_policy.h"
 #include "command.h"
+#include "measure_explain.h"
 #include "measure_image.h"
 #include "progress.h"
 
@@ -22,6 +23,7 @@ struct Options {
   std::string tag;
   std::string write_container_policy;
   std::string write_policy;
+  std::string explain;
   ImageOptions images;
   std::vector<std::string> layers;
   std::uint64_t max_size = measure::kMaxImageSize;
@@ -46,6 +48,9 @@ class Output {
   }
   void value(const char* name, const std::string& text) const {
     if (!json_) fmt::print("  {:<14} {}\n", name, text);
+  }
+  void line(const std::string& text) const {
+    if (!json_) fmt::print("  {}\n", text);
   }
   nlohmann::json& object() { return object_; }
   int finish() {
@@ -81,6 +86,22 @@ Result<void> measure_layers(const Options& options, Output& out) {
   return {};
 }
 
+Result<void> explain_tag(const Options& options, const MeasuredImage& measured, Output& out) {
+  auto changes = explain(measured, options.explain, options.images);
+  if (!changes) return base::pass_on(changes);
+  out.title(changes->empty() ? "nothing moved since " + options.explain : "since " + options.explain);
+  auto list = nlohmann::json::array();
+  for (const Change& change : *changes) {
+    const auto shown = [](const std::string& text) { return text.empty() ? std::string("nothing") : text; };
+    out.line(change.what + "\n    was  " + shown(change.before) + "\n    is   " + shown(change.after) + "\n    by   " +
+             (change.because.empty() ? "nothing that is named here: the image's configuration" : change.because));
+    list.push_back(
+        {{"what", change.what}, {"before", change.before}, {"after", change.after}, {"because", change.because}});
+  }
+  out.object()["explain"] = std::move(list);
+  return {};
+}
+
 Result<void> measure_tag(const Options& options, Output& out) {
   Progress progress;
   measure::LayerOptions layer;
@@ -103,6 +124,9 @@ Result<void> measure_tag(const Options& options, Output& out) {
                            {"host_data", base::to_hex(measured->host_data)},
                            {"layers", std::move(layers)},
                            {"specification_sha256", base::to_hex(measured->inspection.specification_sha256)}};
+  if (!options.explain.empty()) {
+    if (auto explained = explain_tag(options, *measured, out); !explained) return explained;
+  }
   if (!options.write_container_policy.empty()) {
     auto written = base::write_file(options.write_container_policy, base::view(measured->policy));
     if (!written) return written;
@@ -201,9 +225,10 @@ int run_measure(const Options& options) {
     return report({ErrorKind::usage, "nothing to measure", "",
                    "give the TAG of a wrapped image, --layer, --launch-digest, --uki or --initdata"});
   }
-  if (options.tag.empty() && !(options.write_container_policy.empty() && options.write_policy.empty())) {
-    return report(
-        {ErrorKind::usage, "--write-container-policy and --write-policy need the TAG of a wrapped image", "", ""});
+  if (options.tag.empty() &&
+      !(options.write_container_policy.empty() && options.write_policy.empty() && options.explain.empty())) {
+    return report({ErrorKind::usage,
+                   "--write-container-policy, --write-policy and --explain need the TAG of a wrapped image", "", ""});
   }
   Output out(options.json);
   if (!options.tag.empty()) {
@@ -261,6 +286,10 @@ void add_measure(CLI::App& app, Action& action) {
       ->add_option("--write-policy", options->write_policy,
                    "where to write the policy.yml by which clients accept this image on Azure container instances")
       ->type_name("FILE");
+  command
+      ->add_option("--explain", options->explain,
+                   "say which input moved which value since then: a release's file, or the tag of an older image")
+      ->type_name("OLDER");
   add_image_options(*command, options->images);
   command->add_option("--layer", options->layers, "container layers (tar, plain, gzip or zstd); - is standard input")
       ->type_name("FILE");

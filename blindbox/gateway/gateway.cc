@@ -27,6 +27,13 @@ bool is_health_probe(const RequestHead& head) {
   return head.method == "GET" && head.target == "/health" && head.framing.kind == http::Framing::Kind::none;
 }
 
+// Ours to answer, for orchestrators: whether to send clients here, and nothing else.
+constexpr std::string_view kReadyPath = "/.well-known/blindbox/ready";
+
+bool is_readiness_probe(const RequestHead& head) {
+  return head.method == "GET" && head.target == kReadyPath && head.framing.kind == http::Framing::Kind::none;
+}
+
 Task<bool> refuse(net::Stream& stream, std::string_view target, unsigned status, std::string_view type,
                   const Error& error) {
   (void)co_await http::write_response(stream, http::error_response(target, status, type, error), false);
@@ -106,6 +113,7 @@ class ClientSession {
 
   Task<bool> dispatch(RequestHead& head) {
     if (is_challenge(head)) co_return co_await answer_challenge(head);
+    if (is_readiness_probe(head)) co_return co_await answer_readiness(head);
     if (!attested_ && !is_health_probe(head)) {
       const Error error{ErrorKind::protocol, "this connection has had no evidence yet", "",
                         "connect with \"blindbox connect\", which verifies the server before it sends anything"};
@@ -131,6 +139,21 @@ class ClientSession {
     http::Response response{200, std::string(attested_tls::kCbor), std::string(base::as_text(*bundle)), {}};
     const auto put = co_await http::write_response(stream_, response, head.keep_alive);
     consumed_before_ = reader_.bytes_consumed();
+    co_return put&& head.keep_alive;
+  }
+
+  // Nobody serves before the security processor has answered once: what can be missing is the application.
+  Task<bool> answer_readiness(const RequestHead& head) {
+    auto socket = co_await state_->application();
+    if (!socket) {
+      const Error error{ErrorKind::limit, "the application is not ready", "", ""};
+      auto answer = http::error_response(head.target, 503, "application_not_ready", error);
+      answer.fields.emplace_back("Retry-After", "2");
+      (void)co_await http::write_response(stream_, answer, false);
+      co_return false;
+    }
+    http::Response response{200, "application/json", "{\"ready\":true}", {}};
+    const auto put = co_await http::write_response(stream_, response, head.keep_alive);
     co_return put&& head.keep_alive;
   }
 

@@ -29,6 +29,21 @@ TEST_F(GatewayTest, LetsLoadBalancersAskForHealth) {
   EXPECT_THAT(connected.client->receive(), StartsWith("428 ")) << "health is no evidence";
 }
 
+TEST_F(GatewayTest, TellsOrchestratorsWhetherItIsReady) {
+  start_echo();
+  auto connected = connect();
+  const std::string ready = "GET /.well-known/blindbox/ready HTTP/1.1\r\nHost: h\r\n\r\n";
+  EXPECT_TRUE(connected.client->send(ready));
+  EXPECT_EQ(connected.client->receive(), "200 {\"ready\":true}");
+  not_ready_ = true;
+  EXPECT_TRUE(connected.client->send(ready));
+  EXPECT_THAT(connected.client->receive(), StartsWith("503 "));
+  EXPECT_EQ(handled_, 0) << "the application hears nothing of it";
+  auto after = attested();
+  EXPECT_TRUE(after.client->send(ready));
+  EXPECT_THAT(after.client->receive(), StartsWith("503 "));
+}
+
 TEST_F(GatewayTest, TakesEightMebibytes) {
   start([](const Request& request, ResponseSink& sink, std::stop_token) {
     sink.respond({200, "text/plain", std::to_string(request.body.size()), {}});

@@ -11,8 +11,6 @@ namespace {
 
 using base::fail;
 
-constexpr std::size_t kMaxDepth = 8;
-
 std::string at(std::string_view name, int line, int column, std::string_view what) {
   return std::string(name) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + std::string(what);
 }
@@ -20,6 +18,7 @@ std::string at(std::string_view name, int line, int column, std::string_view wha
 // Builds the tree; throws YAML::ParserException, as the parser around it does, to stop at what we do not take.
 class Builder : public YAML::EventHandler {
  public:
+  explicit Builder(std::size_t max_depth) : max_depth_(max_depth) {}
   Tree take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark&) override {}
@@ -62,10 +61,11 @@ class Builder : public YAML::EventHandler {
   }
 
   void open(const YAML::Mark& mark, Tree& tree) {
-    if (open_.size() == kMaxDepth) stop(mark, "nested too deep");
+    if (open_.size() == max_depth_) stop(mark, "nested too deep");
     open_.push_back(&tree);
   }
 
+  std::size_t max_depth_;
   Tree root_;
   std::vector<Tree*> open_;
 };
@@ -74,13 +74,13 @@ const Tree kNothing;
 
 }  // namespace
 
-Result<Tree> load(std::string_view yaml, std::string_view name, ErrorKind kind) {
+Result<Tree> load(std::string_view yaml, std::string_view name, ErrorKind kind, std::size_t max_depth) {
   if (!base::is_utf8(yaml)) return fail(kind, std::string(name) + ": not UTF-8");
   try {
     std::istringstream stream{std::string(yaml)};
     YAML::Parser parser(stream);
-    Builder builder;
-    Builder second;
+    Builder builder(max_depth);
+    Builder second(max_depth);
     if (!parser.HandleNextDocument(builder)) return fail(kind, at(name, 1, 1, "empty"));
     if (parser.HandleNextDocument(second)) return fail(kind, std::string(name) + ": a second document");
     return builder.take();

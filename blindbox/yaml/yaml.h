@@ -27,9 +27,10 @@ struct Tree {
   std::vector<Tree> children;  // of a map: key, value, key, value
 };
 
-// An error of the given kind: not YAML, anchors, aliases, tags, more than one document, deeper than 8. The caller caps
-// the size.
-[[nodiscard]] Result<Tree> load(std::string_view yaml, std::string_view name, ErrorKind kind);
+// An error of the given kind: not YAML, anchors, aliases, tags, more than one document, deeper than max_depth. The
+// caller caps the size.
+[[nodiscard]] Result<Tree> load(std::string_view yaml, std::string_view name, ErrorKind kind,
+                                std::size_t max_depth = 8);
 
 struct Problems {
   std::string name;

@@ -146,6 +146,30 @@ class Wrap(unittest.TestCase):
         code, _, err = self.run_blindbox("policy", "lint", "policy.yml")
         self.assertEqual((code, err), (0, ""))
 
+    def test_what_moved_a_value(self):
+        self.initialise("platform: azure-aci\n")
+        self.built("one")
+        self.initialise("platform: azure-aci\nenvironment: [GREETING]\n")
+        self.built("two")
+        code, out, err = self.run_blindbox("measure", "two", "--explain", "one", "--json")
+        self.assertEqual((code, err), (0, ""))
+        explained = {change["what"]: change for change in json.loads(out)["explain"]}
+        self.assertEqual(explained["specification/environment_passed/0"]["after"], '"GREETING"')
+        self.assertIn("environment_passed", explained["specification, sha-256"]["because"])
+        self.assertNotIn("layer 0", explained)
+        self.assertIn("layer 1, root hash", explained)
+        self.assertIn("container policy/0/layers/1", explained["host data"]["because"])
+        self.assertNotIn("container policy/0/layers/0", explained)
+        self.assertTrue(any(change["because"] == '"environment" in blindbox.yml' for change in explained.values()))
+        self.assertIn("nothing moved", self.run_blindbox("measure", "two", "--explain", "two")[1])
+        # A release tells hashes alone.
+        self.assertEqual(self.run_blindbox("release", "one", "--epoch", "1", "--out", "one.json")[0], 0)
+        code, out, _ = self.run_blindbox("measure", "two", "--explain", "one.json")
+        self.assertEqual(code, 0)
+        self.assertIn("layer 1, root hash", out)
+        self.assertIn("host data", out)
+        self.assertEqual(self.run_blindbox("measure", "--explain", "one")[0], 2)
+
     def test_refusals(self):
         code, _, err = self.build()
         self.assertEqual(code, 10)

@@ -94,7 +94,7 @@ class Cluster(unittest.TestCase):
         self.assertIn("ccePolicy is empty: the enclave would take any container",
                       self.helm(out / "helm", "--set", "ccePolicy=", code=1))
         self.assertIn("image", self.helm(out / "helm", "--set", "image=hello:latest", code=1))
-        self.assertIn("minimum", self.helm(out / "helm", "--set", "replicas=0", code=1))
+        self.assertIn("replicas", self.helm(out / "helm", "--set", "replicas=0", code=1))
         out = self.render("coco")
         self.assertIn("initdata is empty", self.helm(out / "helm", "--set", "initdata=", code=1))
         self.assertIn("runtimeClassName is empty", self.helm(out / "helm", "--set", "runtimeClassName=", code=1))
@@ -147,7 +147,10 @@ class Cluster(unittest.TestCase):
             "@@FRAMEWORK_VERSION@@", (module_folder / "version_framework").read_text().strip())
         (folder / "framework.rego").write_text(framework)
         (folder / "policy.rego").write_bytes(policy)
-        (folder / "data.json").write_text(json.dumps({"metadata": {"matches": {"c": containers}, "devices": {}}}))
+        # What the agent keeps and adds (securitypolicyenforcer_rego.go); the overlay of the image is mounted by now.
+        (folder / "data.json").write_text(json.dumps({
+            "metadata": {"matches": {"c": containers}, "devices": {}}, "sandboxPrefix": "sandbox://", "hugePagesPrefix":
+            "hugepages://", "plan9Prefix": "plan9://", "defaultMounts": [], "privilegedMounts": []}))
         ran = subprocess.run([tool("opa"), "eval", "--data", folder, "--stdin-input", "--format", "raw",
                               f"data.policy.{point}.allowed"], input=json.dumps(question).encode(), capture_output=True, timeout=60)
         self.assertEqual(ran.returncode, 0, ran.stdout.decode() + ran.stderr.decode())

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "blindbox/deploy/container.h"
+#include "blindbox/deploy/internal/seen.h"
+#include "blindbox/deploy/lint.h"
+
+namespace blindbox::deploy {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+Deployment make() {
+  Deployment out;
+  out.image = "registry.example.com/team/hello@sha256:" + std::string(64, 'a');
+  out.specification.environment_passed = {"GREETING"};
+  out.policy = measure::write_rego(
+      container_policy(out.specification, {base::sha256(base::view("layer"))}, Group::container_instances));
+  return out;
+}
+
+std::string file(const std::vector<File>& files, const std::string& path) {
+  for (const File& one : files) {
+    if (one.path == path) return one.contents;
+  }
+  ADD_FAILURE() << "no " << path;
+  return "";
+}
+
+std::string problem(Deployment deployment) {
+  const auto checked = check(deployment);
+  return checked ? "" : checked.error().what;
+}
+
+TEST(Deployment, WhatNoCloudTakes) {
+  EXPECT_EQ(problem(make()), "");
+  for (const char* const name : {"", "Upper", "-a", "a-", "a b", "a'b", "1a", "a${x}"}) {
+    Deployment bad = make();
+    bad.name = name;
+    EXPECT_THAT(problem(bad), HasSubstr("not a name")) << name;
+  }
+  for (const std::string image : {std::string("hello"), std::string("hello:latest"), "h@sha256:" + std::string(63, 'a'),
+                                  "@sha256:" + std::string(64, 'a')}) {
+    Deployment bad = make();
+    bad.image = image;
+    EXPECT_THAT(problem(bad), HasSubstr("not named by its digest")) << image;
+  }
+  Deployment quotes = make();
+  quotes.image = "r.example.com/a'b@sha256:" + std::string(64, 'a');
+  EXPECT_THAT(problem(quotes), HasSubstr("not a name of an image"));
+  Deployment lines = make();
+  lines.environment["GREETING"] = "a\nb";
+  EXPECT_THAT(problem(lines), HasSubstr("no line of UTF-8"));
+}
+
+TEST(Deployment, ValuesStayValuesInEveryLanguage) {
+  Deployment from = make();
+  from.environment["GREETING"] = "[concat('x')]${a}%{b}'\"\\";
+  const auto files = render_azure(from);
+  const auto arm = nlohmann::json::parse(file(files, "template.json"));
+  EXPECT_EQ(arm["resources"][0]["properties"]["containers"][0]["properties"]["environmentVariables"][0]["value"],
+            "[[concat('x')]${a}%{b}'\"\\")
+      << "two brackets: no expression";
+  EXPECT_THAT(file(files, "main.bicep"), HasSubstr(R"(value: '[concat(\'x\')]\${a}%{b}\'"\\')"));
+  EXPECT_THAT(file(files, "main.tf"), HasSubstr(R"(value = "[concat('x')]$${a}%%{b}'\"\\")"));
+}
+
+TEST(Deployment, TheVirtualNodesPolicyIsAnother) {
+  const specification::Specification specification;
+  const auto azure = container_policy(specification, {}, Group::container_instances);
+  const auto node = container_policy(specification, {}, Group::virtual_node);
+  EXPECT_EQ(azure.containers.front().mounts.size(), 1U);
+  EXPECT_EQ(node.containers.front().mounts.size(), 5U);
+  EXPECT_EQ(node.containers.front().mounts[1].options.back(), "ro");
+  EXPECT_GT(node.containers.front().environment.size(), azure.containers.front().environment.size());
+}
+
+TEST(Lint, NothingToSayOfItsOwn) {
+  const auto remarks = lint(file(render_azure(make()), "template.json"), "t", std::nullopt);
+  ASSERT_TRUE(remarks) << remarks.error().what;
+  EXPECT_THAT(*remarks, IsEmpty());
+}
+
+TEST(Lint, TemplatesOfOtherPeople) {
+  const auto kind = [](const std::string& text) {
+    const auto remarks = lint(text, "t", std::nullopt);
+    return remarks ? std::string() : base::kind_name(remarks.error().kind);
+  };
+  EXPECT_EQ(kind(""), "usage");
+  EXPECT_EQ(kind("{"), "malformed");
+  EXPECT_EQ(kind(R"({"resources":[{"type":7}]})"), "usage");
+  EXPECT_EQ(kind(std::string(200000, '{')), "malformed");
+  EXPECT_EQ(kind("{\"a\":" + std::string(200000, '[')), "malformed");
+  EXPECT_EQ(kind(std::string(kTemplateCap + 1, ' ')), "limit");
+  EXPECT_EQ(kind("a: &x [*x]\n"), "malformed");
+  std::string many = "a: 1\n";
+  for (int i = 0; i < 300; ++i) many += "---\na: 1\n";
+  EXPECT_EQ(kind(many), "limit");
+  // The form of language version 2.0, a container with nothing in it, members of other types.
+  const auto remarks = lint(R"({"resources":{"g":{"type":"microsoft.containerinstance/CONTAINERGROUPS","properties":
+    {"sku":7,"containers":[{},7],"confidentialComputeProperties":{"ccePolicy":"%%"}}}}})",
+                            "t", std::nullopt);
+  ASSERT_TRUE(remarks);
+  EXPECT_THAT(*remarks, Contains(Field(&Remark::what, HasSubstr("there is no SKU"))));
+  EXPECT_THAT(*remarks, Contains(Field(&Remark::what, HasSubstr("no base64"))));
+}
+
+TEST(Lint, RulesForVariables) {
+  using internal::matches;
+  EXPECT_TRUE(matches({"string", "A=b"}, "A", "b").value());
+  EXPECT_FALSE(matches({"string", "A=b"}, "A", "c").value());
+  EXPECT_TRUE(matches({"string", "A=b"}, "A", std::nullopt).value());
+  EXPECT_TRUE(matches({"re2", "A=.+"}, "A", "x").value());
+  EXPECT_FALSE(matches({"re2", "A=.+"}, "A", "").value());
+  EXPECT_FALSE(matches({"re2", "A=.+"}, "BA", "x").value()) << "the whole entry";
+  EXPECT_TRUE(matches({"re2", "(?i)(FABRIC)_.+=.+"}, "Fabric_X", "1").value());
+  EXPECT_TRUE(matches({"re2", "(?i)(FABRIC)_.+=.+"}, "Fabric_X", std::nullopt).value());
+  EXPECT_FALSE(matches({"re2", "T(E)?MP=.+"}, "TEMPO", "/x").value());
+  EXPECT_FALSE(matches({"re2", "(?:a)=.+"}, "a", "b").has_value()) << "beyond what is read";
+  EXPECT_FALSE(matches({"re2", "(a{1,9}){1,9}=.+"}, "a", "b").has_value());
+  EXPECT_FALSE(matches({"re2", std::string(100000, '(')}, "a", "b").has_value());
+}
+
+}  // namespace
+}  // namespace blindbox::deploy

@@ -44,8 +44,8 @@ TEST(Deployment, WhatNoCloudTakes) {
     bad.name = name;
     EXPECT_THAT(problem(bad), HasSubstr("not a name")) << name;
   }
-  for (const std::string image : {std::string("hello"), std::string("hello:latest"), "h@sha256:" + std::string(63, 'a'),
-                                  "@sha256:" + std::string(64, 'a')}) {
+  for (const std::string& image : {std::string("hello"), std::string("hello:latest"),
+                                   "h@sha256:" + std::string(63, 'a'), "@sha256:" + std::string(64, 'a')}) {
     Deployment bad = make();
     bad.image = image;
     EXPECT_THAT(problem(bad), HasSubstr("not named by its digest")) << image;

@@ -107,6 +107,36 @@ class Serving(RunTest):
         self.assertGreaterEqual(counters["challenges"], 4)
         self.nothing_is_left()
 
+    def test_a_signed_release_is_what_clients_demand(self):
+        process, url, policy = self.serving()
+        text = policy.read_text()
+        measurement = re.search(r"measurements:\s*(?:#[^\n]*\s*)*- \"?([0-9a-f]{96})", text)[1]
+        digest = re.search(r"isolation_policies:\s*(?:#[^\n]*\s*)*- \"?([0-9a-f]{64})\"?", text)
+        # What the hardware must be stays the policy's; what runs there is the release's.
+        open_policy = self.stage.write("open.yml", text[:digest.start()] + "isolation_policies: []" + text[digest.end():])
+        state = ("--state-dir", self.stage.folder / "releases")
+        for words in (("key", "generate", "one"), ("key", "generate", "two"),
+                      ("trust", "root.json", "--add", "one.pub", "--add", "two.pub", "--sign", "one", "--sign", "two")):
+            self.assertEqual(self.stage.run("release", *words).code, 0)
+        for tag in ("sealed", "ends"):
+            made = self.stage.run("release", tag, "--epoch", 1, "--platform", "sev-snp", "--measurement", measurement,
+                                  "--sign", "one", "--sign", "two", "--out", f"{tag}.json")
+            self.assertEqual(made.code, 0, made)
+        demands = ("--policy", open_policy, "--trust", "root.json", *state)
+        accepted = self.stage.run("verify", url, "--release", "sealed.json", *demands)
+        self.assertEqual(accepted.code, 0, accepted)
+        self.expect(self.stage.run("verify", url, "--release", "ends.json", *demands), 5, "the isolation policy", out=None)
+        self.expect(self.stage.run("connect", url, "--release", "ends.json", *demands, "--listen", "127.0.0.1:0"), 5,
+                    "the isolation policy", out=None)
+        self.expect(self.stage.run("verify", url, "--release", "ends.json", "--policy", policy, "--trust", "root.json", *state),
+                    7, "nothing in common", out=None)
+        proxy = self.stage.start("connect", url, "--release", "sealed.json", *demands, "--listen", "127.0.0.1:0")
+        at, _ = proxy.wait_for("ready: point editors at ")
+        with urllib.request.urlopen(at + "/", timeout=harness.PATIENCE) as answer:
+            self.assertEqual(answer.read(), PAGE)
+        proxy.stop()
+        self.ended(process)
+
     def container(self, process):
         """Every process below it, the emulator too."""
         pending, found = process.children(), []

@@ -20,6 +20,8 @@ using Action = std::function<int()>;
 // Each adds its subcommand and, when it is the chosen one, sets action.
 void add_serve(CLI::App& app, Action& action);
 void add_connect(CLI::App& app, Action& action);
+void add_status(CLI::App& app, Action& action);
+void add_ledger(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_policy(CLI::App& app, Action& action);
 void add_checks(CLI::App& app, Action& action);

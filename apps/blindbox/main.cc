@@ -64,6 +64,8 @@ int main(int argc, char** argv) {
   apps::Action action;
   for (const auto& add : {apps::add_serve,
                           apps::add_connect,
+                          apps::add_status,
+                          apps::add_ledger,
                           apps::add_verify,
                           apps::add_policy,
                           apps::add_checks,

@@ -7,6 +7,7 @@
 
 #include "blindbox/attested_tls/challenge.h"
 #include "blindbox/evidence/bundle.h"
+#include "blindbox/verifier/report_text.h"
 #include "blindbox/verifier/verify.h"
 
 namespace blindbox::attested_tls {
@@ -129,7 +130,11 @@ net::Task<Judgement> challenge_and_judge(net::TlsStream& stream, http::ResponseR
 AttestedConnection::AttestedConnection(std::unique_ptr<net::TlsStream> stream,
                                        std::unique_ptr<http::ResponseReader> reader, verifier::Verdict verdict,
                                        std::chrono::nanoseconds asked)
-    : stream_(std::move(stream)), reader_(std::move(reader)), verdict_(std::move(verdict)), asked_(asked) {}
+    : stream_(std::move(stream)),
+      reader_(std::move(reader)),
+      verdict_(std::move(verdict)),
+      verdict_digest_(verifier::verdict_digest(verdict_)),
+      asked_(asked) {}
 
 std::chrono::nanoseconds AttestedConnection::verdict_age() const { return boot_time() - asked_; }
 
@@ -140,6 +145,7 @@ net::Task<Result<void>> AttestedConnection::attest_again(const policy::Policy& p
       co_await challenge_and_judge(*stream_, *reader_, policy, now, limits.evidence, std::move(complete), timings);
   if (judgement.verdict && judgement.verdict->accepted()) {
     verdict_ = std::move(*judgement.verdict);
+    verdict_digest_ = verifier::verdict_digest(verdict_);
     asked_ = judgement.asked;
     co_return Result<void>{};
   }

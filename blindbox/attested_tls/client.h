@@ -44,6 +44,8 @@ class AttestedConnection {
   [[nodiscard]] net::TlsStream& stream() { return *stream_; }
   [[nodiscard]] http::ResponseReader& responses() { return *reader_; }
   [[nodiscard]] const verifier::Verdict& verdict() const { return verdict_; }
+  // SHA-256 of that verdict's JSON, in hexadecimal: the name by which a ledger refers to it.
+  [[nodiscard]] const std::string& verdict_digest() const { return verdict_digest_; }
   // Since its challenge was sent.
   [[nodiscard]] std::chrono::nanoseconds verdict_age() const;
 
@@ -59,6 +61,7 @@ class AttestedConnection {
   std::unique_ptr<net::TlsStream> stream_;
   std::unique_ptr<http::ResponseReader> reader_;
   verifier::Verdict verdict_;
+  std::string verdict_digest_;
   std::chrono::nanoseconds asked_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "blindbox/http/error_body.h"
 #include "blindbox/http/handler.h"
+#include "blindbox/http/stream_error.h"
 #include "blindbox/net/deadline.h"
 
 namespace blindbox::http {
@@ -13,7 +14,7 @@ namespace {
 using base::view;
 using Done = std::optional<Relayed>;
 
-Relayed ended(Relayed::End end, Error error = {}) { return {end, false, false, false, std::move(error)}; }
+Relayed ended(Relayed::End end, Error error = {}) { return {end, false, 0, false, false, false, std::move(error)}; }
 
 // The request's body. A failing upstream is no end yet: it may have answered before it closed.
 net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
@@ -40,30 +41,48 @@ net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net
   co_return Done{};
 }
 
-net::Task<void> break_off(net::Stream& client, const ResponseHead& head, const Error& error) {
+// All of a body that is here already. A failing upstream is no end yet: it may have answered before it closed.
+net::Task<Done> send_whole(RequestHead head, const std::string& body, net::Stream& upstream) {
+  const bool framed = head.framing.kind != Framing::Kind::none || !body.empty();
+  head.framing = {framed ? Framing::Kind::length : Framing::Kind::none, body.size()};
+  std::string text = write_head(head);
+  if (body.size() <= kPiece) text += body;
+  if (auto put = co_await upstream.write(view(text)); !put) {
+    co_return ended(Relayed::End::upstream_failed, put.error());
+  }
+  if (body.size() > kPiece) (void)co_await upstream.write(view(body));
+  co_return Done{};
+}
+
+net::Task<void> break_off(net::Stream& client, std::string target, const ResponseHead& head, const Error& error) {
   const auto type = find_field(head.fields, "content-type");
-  if (!type || !type->starts_with("text/event-stream")) co_return;
-  const std::string event = "data: " + error_response("/", 502, "stream_broken", error).body + "\n\n";
-  (void)co_await write_piece(client, view(event), head.framing.kind);
+  const std::string last = stream_error(target, type.value_or(""), error);
+  if (last.empty()) co_return;
+  (void)co_await write_piece(client, view(last), head.framing.kind);
 }
 
 net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client, ResponseReader& upstream,
-                                const RelayLimits& limits, const net::Deadline& overall, const Fields* added) {
+                                const RelayLimits& limits, const net::Deadline& overall, const RelayExtras& extras) {
   const auto failure = [&](const Error& error) {
+    if (auto reason = extras.reason ? extras.reason() : std::nullopt) return std::move(*reason);
     if (!overall.expired()) return error;
     return Error{ErrorKind::network, "the answer took longer than " + std::to_string(limits.total.count()) + " ms", "",
                  ""};
   };
   auto read = co_await upstream.read_head(limits.first_byte, request.method == "HEAD");
-  if (!read) co_return ended(Relayed::End::upstream_failed, failure(read.error()));
+  if (!read) {
+    Relayed failed = ended(Relayed::End::upstream_failed, failure(read.error()));
+    failed.timed_out = overall.expired() || read.error().what.find("timed out") != std::string::npos;
+    co_return failed;
+  }
   if (!*read)
     co_return ended(Relayed::End::upstream_failed, {ErrorKind::network, "the server closed without an answer", "", ""});
   ResponseHead head = std::move(**read);
   Relayed result;
   result.upstream_reusable = head.keep_alive;
   head.fields = end_to_end(head.fields);
-  if (added != nullptr) {
-    for (const auto& field : *added) {  // ours stands alone: the far end does not get to say it
+  if (extras.added != nullptr) {
+    for (const auto& field : *extras.added) {  // ours stands alone: the far end does not get to say it
       std::erase_if(head.fields, [&](const auto& other) { return equal_names(other.first, field.first); });
       head.fields.push_back(field);
     }
@@ -76,16 +95,18 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
   const std::string text = write_head(head);
   result.end = Relayed::End::client_gone;
   result.answer_begun = true;
+  result.status = head.status;
   if (auto put = co_await client.write(view(text)); !put) co_return result;
   while (true) {
     auto piece = co_await upstream.read_body();
     if (!piece) {
       result.end = Relayed::End::upstream_failed;
       result.error = failure(piece.error());
-      co_await break_off(client, head, result.error);
+      co_await break_off(client, request.target, head, result.error);
       co_return result;
     }
     if (piece->empty()) break;
+    if (extras.answered != nullptr) *extras.answered += piece->size();
     if (auto put = co_await write_piece(client, *piece, head.framing.kind); !put) co_return result;
   }
   if (head.framing.kind == Framing::Kind::chunked) {
@@ -106,7 +127,7 @@ net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Ki
 
 net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,
                          ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits,
-                         const Fields* added) {
+                         const RelayExtras& extras) {
   using net::asio::experimental::awaitable_operators::operator||;
   client_stream.set_write_deadline(limits.stall);
   upstream_stream.set_write_deadline(limits.stall);
@@ -118,10 +139,18 @@ net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::St
   net::Deadline overall(upstream_stream.executor(), [&upstream_stream] { upstream_stream.close(); });
   overall.limit(limits.total);
   overall.start();
-  if (auto done = co_await send_request(onward, client, client_stream, upstream_stream, limits.upload))
+  Done done;
+  if (extras.body != nullptr) {
+    done = co_await send_whole(onward, *extras.body, upstream_stream);
+  } else {
+    done = co_await send_request(onward, client, client_stream, upstream_stream, limits.upload);
+  }
+  if (done) {
+    if (auto reason = extras.reason ? extras.reason() : std::nullopt) done->error = std::move(*reason);
     co_return std::move(*done);
+  }
   auto outcome =
-      co_await (relay_answer(head, client_stream, upstream, limits, overall, added) || client.wait_for_end());
+      co_await (relay_answer(head, client_stream, upstream, limits, overall, extras) || client.wait_for_end());
   if (outcome.index() == 1)
     co_return ended(Relayed::End::client_gone, {ErrorKind::cancelled, "the client went away", "", ""});
   auto result = std::move(std::get<0>(outcome));

@@ -33,5 +33,11 @@ Task<Result<Socket>> connect_unix(std::string path);
 
 // ErrorKind::io with a hint when the port is taken.
 [[nodiscard]] Result<Acceptor> listen_tcp(const Executor& executor, const HostPort& at);
+// Of a TCP acceptor; 0 for another.
+[[nodiscard]] std::uint16_t bound_port(const Acceptor& acceptor);
+
+// A Unix socket for this user alone (mode 0600). A socket that nobody listens on any more is replaced; anything else at
+// that path is ErrorKind::io.
+[[nodiscard]] Result<Acceptor> listen_unix(const Executor& executor, const std::string& path);
 
 }  // namespace blindbox::net

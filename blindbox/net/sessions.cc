@@ -8,6 +8,7 @@
 #include <cstring>
 #include <list>
 
+#include "blindbox/net/connect.h"
 #include "blindbox/net/internal/io.h"
 
 namespace blindbox::net {
@@ -113,14 +114,16 @@ void Sessions::stop() { state_->close(true); }
 
 std::size_t Sessions::open() const { return state_->sessions.size(); }
 
-std::uint16_t Sessions::port() const {
+std::uint16_t bound_port(const Acceptor& acceptor) {
   error_code error;
-  const auto local = state_->acceptor.local_endpoint(error);
-  if (error) return 0;
+  const auto local = acceptor.local_endpoint(error);
+  if (error || (local.protocol().family() != AF_INET && local.protocol().family() != AF_INET6)) return 0;
   asio::ip::tcp::endpoint tcp;
   tcp.resize(local.size());
   std::memcpy(tcp.data(), local.data(), local.size());
   return tcp.port();
 }
+
+std::uint16_t Sessions::port() const { return bound_port(state_->acceptor); }
 
 }  // namespace blindbox::net

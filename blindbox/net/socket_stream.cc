@@ -51,6 +51,13 @@ bool SocketStream::quiet() const {
   return socket_.is_open() && socket_quiet(const_cast<Socket&>(socket_).native_handle());
 }
 
+bool SocketStream::gone() const {
+  if (!socket_.is_open()) return true;
+  char byte = 0;
+  const ssize_t got = ::recv(const_cast<Socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
 Executor SocketStream::executor() { return socket_.get_executor(); }
 
 bool socket_quiet(int fd) {

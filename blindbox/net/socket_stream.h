@@ -17,6 +17,8 @@ class SocketStream final : public Stream {
   void close() override;
   [[nodiscard]] bool quiet() const override;
   [[nodiscard]] Executor executor() override;
+  // True when the peer has closed or broken the connection and nothing it sent is left to read.
+  [[nodiscard]] bool gone() const;
   // Says that nothing more will be written; what the peer still sends is read as before.
   void finish_writing();
   void set_read_deadline(Duration limit) override { read_deadline_.limit(limit); }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/proxy/guard.h"
 
-#include <charconv>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "blindbox/base/digest.h"
 
 namespace blindbox::proxy {
 namespace {
@@ -41,6 +44,86 @@ Result<void> check_local_request(const http::RequestHead& head) {
     return base::fail(ErrorKind::protocol, "this path belongs to the attested channel and is not relayed");
   }
   return {};
+}
+
+namespace {
+
+// Digests are compared, so that time tells nothing, not even of the length.
+bool is_token(std::string_view offered, std::string_view token) {
+  return !token.empty() &&
+         base::constant_time_equal(base::sha256(base::view(offered)), base::sha256(base::view(token)));
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+// Takes the cookie out of a Cookie field's value; false where it is not there or holds something else.
+bool take_cookie(std::string& value, std::string_view token) {
+  std::string rest;
+  bool found = false;
+  std::string_view left = value;
+  while (!left.empty()) {
+    const auto end = std::min(left.find(';'), left.size());
+    const std::string_view one = trimmed(left.substr(0, end));
+    left.remove_prefix(std::min(end + 1, left.size()));
+    const auto equals = one.find('=');
+    if (one.substr(0, equals) == kTokenCookie) {
+      found = found || (equals != std::string_view::npos && is_token(one.substr(equals + 1), token));
+    } else if (!one.empty()) {
+      rest += rest.empty() ? "" : "; ";
+      rest += one;
+    }
+  }
+  value = rest;
+  return found;
+}
+
+}  // namespace
+
+Result<void> take_token(http::RequestHead& head, std::string_view token) {
+  bool good = false;
+  std::erase_if(head.fields, [&](auto& field) {
+    if (http::equal_names(field.first, kTokenField)) {
+      good = is_token(trimmed(field.second), token) || good;
+      return true;
+    }
+    if (http::equal_names(field.first, "cookie")) {
+      good = take_cookie(field.second, token) || good;
+      return field.second.empty();
+    }
+    constexpr std::string_view kScheme = "bearer ";
+    const bool bearer = http::equal_names(field.first, "authorization") && field.second.size() > kScheme.size() &&
+                        http::equal_names(std::string_view(field.second).substr(0, kScheme.size()), kScheme);
+    if (!bearer || !is_token(trimmed(std::string_view(field.second).substr(kScheme.size())), token)) return false;
+    good = true;
+    return true;
+  });
+  if (good) return {};
+  return base::fail(ErrorKind::forbidden, "the proxy's token is missing or wrong", "",
+                    "send it as API key (Authorization: Bearer) or in the field Blindbox-Token");
+}
+
+std::optional<std::string_view> query_member(std::string_view target, std::string_view name) {
+  const auto mark = target.find('?');
+  if (mark == std::string_view::npos) return std::nullopt;
+  std::string_view left = target.substr(mark + 1);
+  while (!left.empty()) {
+    const auto end = std::min(left.find('&'), left.size());
+    const std::string_view one = left.substr(0, end);
+    left.remove_prefix(std::min(end + 1, left.size()));
+    const auto equals = one.find('=');
+    if (equals != std::string_view::npos && one.substr(0, equals) == name) return one.substr(equals + 1);
+  }
+  return std::nullopt;
+}
+
+bool same_user(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
 }
 
 }  // namespace blindbox::proxy

@@ -68,5 +68,50 @@ TEST(Guard, KeepsThePathsOfTheChannelToItself) {
   EXPECT_EQ(judged(host, "/.well-known/other"), std::nullopt);
 }
 
+struct Taken {
+  bool admitted = false;
+  http::Fields left;
+  bool operator==(const Taken&) const = default;
+};
+
+Taken taken(http::Fields fields, std::string_view token = "s3cret") {
+  http::RequestHead head{"POST", "/infill", std::move(fields), {}};
+  const bool admitted = take_token(head, token).has_value();
+  return {admitted, head.fields};
+}
+
+TEST(Guard, TakesTheTokenAndKeepsItFromTheServer) {
+  EXPECT_EQ(taken({{"blindbox-token", "s3cret"}, {"X", "y"}}), (Taken{true, {{"X", "y"}}}));
+  EXPECT_EQ(taken({{"Authorization", "Bearer s3cret"}}), (Taken{true, {}}));
+  EXPECT_EQ(taken({{"authorization", "bearer  s3cret "}}), (Taken{true, {}}));
+  EXPECT_EQ(taken({{"Cookie", "a=b; blindbox_token=s3cret; c=d"}}), (Taken{true, {{"Cookie", "a=b; c=d"}}}));
+  EXPECT_EQ(taken({{"Blindbox-Token", "s3cret"}, {"Authorization", "Bearer sk-of-the-server"}}),
+            (Taken{true, {{"Authorization", "Bearer sk-of-the-server"}}}));
+}
+
+TEST(Guard, AdmitsNothingElse) {
+  for (const http::Fields& fields : std::initializer_list<http::Fields>{{},
+                                                                        {{"Blindbox-Token", ""}},
+                                                                        {{"Blindbox-Token", "s3cre"}},
+                                                                        {{"Blindbox-Token", "s3crets"}},
+                                                                        {{"Authorization", "Basic s3cret"}},
+                                                                        {{"Authorization", "s3cret"}},
+                                                                        {{"Authorization", "Bearer"}},
+                                                                        {{"X-Api-Key", "s3cret"}},
+                                                                        {{"Cookie", "blindbox_token"}},
+                                                                        {{"Cookie", "blindbox_token="}},
+                                                                        {{"Cookie", "xblindbox_token=s3cret"}}}) {
+    EXPECT_FALSE(taken(fields).admitted) << testing::PrintToString(fields);
+  }
+  EXPECT_FALSE(taken({{"Blindbox-Token", ""}}, "").admitted) << "an empty token is no token";
+}
+
+TEST(Guard, ReadsMembersOfAQuery) {
+  EXPECT_EQ(query_member("/x?a=1&b=2", "b"), "2");
+  EXPECT_EQ(query_member("/x?b=", "b"), "");
+  EXPECT_EQ(query_member("/x?ab=2&b", "b"), std::nullopt);
+  EXPECT_EQ(query_member("/x", "b"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace blindbox::proxy

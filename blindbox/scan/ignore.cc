@@ -89,6 +89,7 @@ bool IgnoreList::file_ignores(const std::string& file, std::string_view relative
 
 bool IgnoreList::ignores(std::string_view name) {
   constexpr std::size_t kNameCap = 4096;
+  const std::scoped_lock lock(mutex_);
   const std::string path = internal::normal_path(name);
   if (path.empty() || path == "/") return false;
   if (path.size() > kNameCap) return true;  // no file has such a name, so nobody can say what it is

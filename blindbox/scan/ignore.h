@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,7 @@ class IgnoreList {
   // name: absolute, relative, or a file: URI, with "/" or "\". For an absolute name each .blindboxignore on the way up
   // counts as well. Files are read again when they have changed. A pattern file that exists and cannot be read, or is
   // over the cap, ignores everything it is asked about: what must not leave is then unknown.
+  // Thread-safe.
   [[nodiscard]] bool ignores(std::string_view name);
 
  private:
@@ -55,6 +57,7 @@ class IgnoreList {
   };
   // The patterns of a file, empty where there is none.
   bool file_ignores(const std::string& file, std::string_view relative);
+  std::mutex mutex_;
   std::vector<std::string> projects_, files_;
   std::vector<std::pair<std::string, Cached>> cache_;
 };

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "blindbox/base/digest.h"
+
 namespace blindbox::verifier {
 namespace {
 
@@ -134,6 +136,11 @@ nlohmann::json to_json(const Verdict& verdict) {
 
 std::string render_json(const Verdict& verdict) {
   return to_json(verdict).dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string verdict_digest(const Verdict& verdict) {
+  const std::string text = to_json(verdict).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::to_hex(base::sha256(base::view(text)));
 }
 
 }  // namespace blindbox::verifier

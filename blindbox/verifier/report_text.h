@@ -30,6 +30,8 @@ struct TableOptions {
 // "purpose"}]}, nothing shortened: docs/verdict.schema.json. Texts need not be UTF-8: dump with a replacing handler.
 [[nodiscard]] nlohmann::json to_json(const Verdict& verdict);
 [[nodiscard]] std::string render_json(const Verdict& verdict);
+// SHA-256 of to_json() on one line, in hexadecimal.
+[[nodiscard]] std::string verdict_digest(const Verdict& verdict);
 
 // Runs of more than 20 hexadecimal digits become "3f2a91c0...07d2e4a1".
 [[nodiscard]] std::string shorten_hex(std::string_view text);

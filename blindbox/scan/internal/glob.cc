@@ -9,7 +9,7 @@
 namespace blindbox::scan::internal {
 namespace {
 
-std::string quoted(char c) { return re2::RE2::QuoteMeta(re2::StringPiece(&c, 1)); }
+std::string escaped_literal(char c) { return re2::RE2::QuoteMeta(re2::StringPiece(&c, 1)); }
 
 // Trailing spaces go unless they are quoted by a backslash.
 std::string_view trimmed(std::string_view line) {
@@ -47,7 +47,7 @@ std::optional<std::string> read_set(std::string_view glob, std::size_t& at) {
       members += '-';
       continue;
     }
-    members += quoted(c);
+    members += escaped_literal(c);
   }
   return inverted ? "[^/" + members + "]" : "[" + members + "]";
 }
@@ -89,9 +89,9 @@ std::optional<Glob> read_glob(std::string_view line) {
       out.regex += *set;
     } else if (c == '\\') {
       if (at >= line.size()) return std::nullopt;
-      out.regex += quoted(line[at++]);
+      out.regex += escaped_literal(line[at++]);
     } else {
-      out.regex += quoted(c);
+      out.regex += escaped_literal(c);
     }
   }
   return out;

@@ -94,10 +94,17 @@ Result<std::string> read_token(const std::string& file) {
   return token;
 }
 
+Result<void> check_listen(const std::string& text) {
+  if (text.starts_with(kUnix)) return {};
+  auto at = net::parse_host_port(text);
+  if (at) at = loopback_only(*at, "the proxy listens on loopback only");
+  if (!at) return base::pass_on(at);
+  return {};
+}
+
 Result<net::Acceptor> listen(boost::asio::io_context& io, const std::string& text) {
   if (text.starts_with(kUnix)) return net::listen_unix(io.get_executor(), text.substr(kUnix.size()));
   auto at = net::parse_host_port(text);
-  if (at) at = loopback_only(*at, "the proxy listens on loopback only");
   if (!at) return base::pass_on(at);
   return net::listen_tcp(io.get_executor(), *at);
 }
@@ -146,14 +153,15 @@ Result<proxy::Options> proxy_options(const Options& options) {
 net::Task<Result<void>> first_attestation(std::shared_ptr<proxy::Pool> pool) { co_return co_await pool->attest(); }
 
 int serve(boost::asio::io_context& io, const Options& options, const std::vector<profiles::Profile>& chosen) {
-  auto acceptor = listen(io, options.listen);
-  if (!acceptor) return report(acceptor.error());
-  auto setup = proxy_options(options);
-  if (!setup) return report(setup.error());
+  if (auto address = check_listen(options.listen); !address) return report(address.error());
   AttemptLog log(chosen.size() > 1);
   auto servers = make_servers(chosen, options.servers,
                               [&log](const std::string& name, const auto& outcome) { log.tell(name, outcome); });
   if (!servers) return report(servers.error());
+  auto setup = proxy_options(options);
+  if (!setup) return report(setup.error());
+  auto acceptor = listen(io, options.listen);
+  if (!acceptor) return report(acceptor.error());
   auto first = run(io, first_attestation(servers->front().pool));
   const bool away = !first && (first.error().kind == ErrorKind::network || first.error().kind == ErrorKind::platform);
   if (!first && !(away && options.keep_trying)) return report(first.error());

@@ -103,9 +103,9 @@ class Demo {
     auto server = serve("good", 0, server_at_);
     if (!server) return base::pass_on(server);
     server_.emplace(std::move(*server));
-    auto proxy = Child::start(
-        {"connect", "https://" + server_at_.text(), "--policy", folder_ / "policy.yml", "--listen", "127.0.0.1:0"},
-        folder_ / "log");
+    auto proxy = Child::start({"connect", "https://" + server_at_.text(), "--policy", folder_ / "policy.yml",
+                               "--listen", "127.0.0.1:0", "--ledger", "off"},
+                              folder_ / "log");
     if (!proxy) return base::pass_on(proxy);
     Lines verdict;
     auto url = proxy->wait_for("ready: point editors at ", kPatience, &verdict);

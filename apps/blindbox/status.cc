@@ -93,18 +93,21 @@ void print_one(const Running& running, const json& status, base::Time now) {
   if (ledger["error"].is_string()) fmt::print("  the ledger cannot be written: {}\n", text_of(ledger, "error"));
 }
 
-// 0 where every server of every proxy is accepted.
-int exit_status(const std::vector<json>& all) {
-  int worst = 0;
+ErrorKind kind_of(const std::string& state) {
+  if (state == "refused") return ErrorKind::not_acceptable;
+  return state == "paused" ? ErrorKind::cancelled : ErrorKind::network;
+}
+
+// The first server that is not accepted; one that is refused before any other.
+std::optional<Error> trouble(const std::vector<json>& all) {
+  std::optional<Error> worst;
   for (const json& status : all) {
     for (const json& server : status["servers"]) {
       const std::string state = text_of(server, "state");
-      const int code = state == "accepted"  ? 0
-                       : state == "refused" ? base::exit_code(ErrorKind::not_acceptable)
-                       : state == "paused"  ? base::exit_code(ErrorKind::cancelled)
-                                            : base::exit_code(ErrorKind::network);
-      const bool refused_already = worst == base::exit_code(ErrorKind::not_acceptable);
-      if (code != 0 && !refused_already) worst = code;
+      if (state == "accepted" || (worst && state != "refused")) continue;
+      const std::string why = server["error"].is_object() ? text_of(server["error"], "what") : "";
+      worst = Error{kind_of(state), "the server " + text_of(server, "name") + " is " + state, why, ""};
+      if (state == "refused") return worst;
     }
   }
   return worst;
@@ -141,7 +144,9 @@ int status(const Options& options) {
   } else {
     for (std::size_t i = 0; i < all.size(); ++i) print_one(running[i], all[i], base::now());
   }
-  return exit_status(all);
+  std::fflush(stdout);
+  const auto worst = trouble(all);
+  return worst ? report(*worst) : 0;
 }
 
 }  // namespace

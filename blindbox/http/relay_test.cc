@@ -20,7 +20,9 @@ using AtEnd = ScriptedStream::AtEnd;
 net::Task<Relayed> relay_one(RequestReader& client, net::Stream& client_stream, ResponseReader& upstream,
                              net::Stream& upstream_stream, RelayLimits limits) {
   auto head = co_await client.read_head(std::chrono::seconds(5));
-  if (!head || !*head) co_return Relayed{Relayed::End::client_gone, false, false, false, {}};
+  Relayed gone;
+  gone.end = Relayed::End::client_gone;
+  if (!head || !*head) co_return gone;
   co_return co_await relay(**head, client, client_stream, upstream, upstream_stream, limits);
 }
 

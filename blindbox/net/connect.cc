@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/net/connect.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -46,6 +50,19 @@ Result<std::vector<tcp::endpoint>> allowed(const tcp::resolver::results_type& fo
   }
   if (out.empty() && refused) return tl::unexpected(std::move(*refused));
   return out;
+}
+
+// A network that was cut says nothing: without this, who waits for an answer would wait for as long as the answer may
+// take. What was sent has to be acknowledged within that time, and a silent peer is asked whether it is still there.
+void notice_a_cut(const tcp::socket& socket) {
+  constexpr unsigned kUnacknowledged = 10'000;  // milliseconds
+  constexpr int kOn = 1, kIdle = 10, kBetween = 3, kProbes = 3;
+  const int fd = const_cast<tcp::socket&>(socket).native_handle();
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledged, sizeof kUnacknowledged);
+  (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &kOn, sizeof kOn);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdle, sizeof kIdle);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kBetween, sizeof kBetween);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
 }
 
 }  // namespace
@@ -99,6 +116,7 @@ Task<Result<Socket>> connect_tcp(HostPort to, Duration limit, AddressFilter filt
       co_return base::fail(ErrorKind::network, "cannot connect to " + to.text() + ": " + error.message(), "",
                            "is the server running, and is the port right?");
     }
+    notice_a_cut(socket);
     co_return Socket(std::move(socket));
   };
   asio::steady_timer timer(executor, limit);

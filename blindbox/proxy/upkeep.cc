@@ -27,9 +27,11 @@ double jitter() {
 // Runs while requests are held; what it finds wakes them.
 Task<void> Pool::recover(std::shared_ptr<Pool> self) {
   asio::steady_timer timer(*self->executor_);
-  for (unsigned attempt = 0; !self->paused_ && !self->waiting_.empty(); ++attempt) {
+  for (unsigned attempt = 0;; ++attempt) {
     timer.expires_after(http::backoff(attempt, jitter(), self->options_.first_backoff));
     (void)co_await timer.async_wait(net::kAwait);
+    // Looked at here and not before: whoever starts this begins to wait afterwards.
+    if (self->paused_ || self->waiting_.empty()) break;
     auto connection = co_await self->connect();
     const bool over = connection || self->standing_ == Standing::refused;
     if (connection) self->give_back(std::move(*connection));

@@ -186,7 +186,8 @@ class Stage:
         self.temporary = self.folder / "tmp"  # where blindbox keeps its own temporary folders
         self.temporary.mkdir()
         self.environment = dict(os.environ, TMPDIR=str(self.temporary), XDG_RUNTIME_DIR=str(self.temporary),
-                                XDG_CACHE_HOME=str(self.folder / "cache"))
+                                XDG_CACHE_HOME=str(self.folder / "cache"), XDG_CONFIG_HOME=str(self.folder / "config"),
+                                XDG_STATE_HOME=str(self.folder / "state"))
         self.environment.pop("UVM_SECURITY_CONTEXT_DIR", None)
         self._processes = []
 
@@ -251,8 +252,9 @@ class Stage:
             raise AssertionError(f"serve --print-policy: {printed}")
         return self.write("policy.yml", printed.out)
 
-    def connect(self, url, policy):
-        process = self.start("connect", url, "--policy", policy, "--listen", "127.0.0.1:0")
+    def connect(self, url, policy, *options):
+        """Waits for no server that is away, unless the options say so."""
+        process = self.start("connect", url, "--policy", policy, "--listen", "127.0.0.1:0", "--hold", "0", *options)
         at, _ = process.wait_for("ready: point editors at ")
         return Server(process, at, int(at.rsplit(":", 1)[1]))
 

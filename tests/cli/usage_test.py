@@ -11,7 +11,11 @@ import policy_test
 
 OPTIONS = {
     "serve": ["--model", "--model-sha256", "--listen", "--platform", "--threads", "--print-policy"],
-    "connect": ["URL", "--policy", "--listen", "--offline", "--kds-url", "--cache-dir"],
+    "connect": ["SERVER", "--policy", "--save", "--default", "--listen", "--token-file", "--scan", "--project",
+                "--ignore-file", "--ledger", "--ledger-dir", "--hold", "--keep-trying", "--install-service",
+                "--remove-service", "--offline", "--kds-url", "--cache-dir"],
+    "status": ["--json", "--proxy", "--token-file"],
+    "ledger": ["--since", "--server", "--json", "--sum", "--follow", "--ledger-dir"],
     "verify": ["SOURCE", "--policy", "--at", "--report-data", "--json", "--explain", "--offline", "--kds-url", "--cache-dir"],
     "checks": ["--markdown"],
     "complete": ["FILE:LINE:COLUMN", "--proxy", "--max-tokens", "--line"],

@@ -4,6 +4,7 @@
 import http.client
 import json
 import socket
+import time
 import typing
 
 LIMIT = 90  # seconds
@@ -63,3 +64,11 @@ def read_head(connection):
             raise AssertionError(f"the connection ended in the head: {received!r}")
         received += piece
     return received
+
+
+def until(condition):
+    """Asks until it holds; each asking waits for a process, so none of this spins."""
+    due = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > due:
+            raise AssertionError("it did not come to be")

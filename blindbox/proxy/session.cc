@@ -167,7 +167,7 @@ Task<std::optional<Error>> EditorSession::scan(const RequestHead& head, std::str
 Task<bool> EditorSession::send(RequestHead head, const Server& server, UnderWay& entry) {
   auto body = co_await read_body(head);
   if (!body) {
-    entry->outcome = "refused";
+    entry->outcome = body.error().kind == ErrorKind::network ? "cancelled" : "refused";
     const unsigned status = http::status_for(body.error());
     co_return co_await refuse_entry(entry, head.target, status, "invalid_request_error", body.error());
   }

@@ -172,7 +172,7 @@ class Life(ConnectTest):
         proxy.wait_for("ready: ")
         proxy.stop()
         if subprocess.run(["systemd-analyze", "--version"], capture_output=True, check=False).returncode == 0:
-            checked = subprocess.run(["systemd-analyze", "--user", "verify", str(unit)], capture_output=True, text=True,
+            checked = subprocess.run(["systemd-analyze", "--user", "--man=no", "verify", str(unit)], capture_output=True, text=True,
                                      check=False, env=self.stage.environment)
             self.assertNotIn("blindbox-connect.service:", checked.stderr)
         self.expect(self.stage.run("connect", "--remove-service"), 0, out=None)

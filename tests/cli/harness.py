@@ -61,6 +61,8 @@ class Process:
         self.pid = self._popen.pid
 
     def errors(self):
+        if self._errors.closed:
+            return ""  # discarded already
         # Where it writes next is shared with the process itself: reading must not move that place.
         size = os.fstat(self._errors.fileno()).st_size
         return os.pread(self._errors.fileno(), size, 0).decode(errors="replace")
@@ -254,7 +256,8 @@ class Stage:
 
     def connect(self, url, policy, *options):
         """Waits for no server that is away, unless the options say so."""
-        process = self.start("connect", url, "--policy", policy, "--listen", "127.0.0.1:0", "--hold", "0", *options)
+        hold = [] if "--hold" in options else ["--hold", "0"]
+        process = self.start("connect", url, "--policy", policy, "--listen", "127.0.0.1:0", *hold, *options)
         at, _ = process.wait_for("ready: point editors at ")
         return Server(process, at, int(at.rsplit(":", 1)[1]))
 

@@ -74,7 +74,7 @@ class Mistakes(harness.StageTest):
                 (["serve", "--model", "m", "--threads", "many"], "--threads"),
                 (["verify"], "SOURCE is required"),
                 (["verify", "x", "--at"], "--at"),
-                (["connect", "https://localhost:1"], "--policy is required"),
+                (["connect", "https://localhost:1"], "nothing says what to accept"),
                 (["complete", "a:1:1", "--max-tokens", "0"], "--max-tokens"),
                 (["complete", "a:1:1", "--max-tokens", "lots"], "--max-tokens"),
                 (["emulator"], "--mount is required"),

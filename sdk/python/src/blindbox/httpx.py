@@ -4,6 +4,8 @@
     httpx.Client(transport=blindbox.httpx.Transport("https://host:8443", policy), base_url="https://host:8443")
 """
 
+from typing import Any, ClassVar
+
 import httpx
 
 from ._transport import AsyncBody, AsyncCore, SyncBody, SyncCore
@@ -22,12 +24,12 @@ class _AsyncBody(AsyncBody, httpx.AsyncByteStream):
 class Transport(SyncCore, httpx.BaseTransport):
     """For httpx.Client; any number of threads."""
 
-    library = httpx
-    sync_body = _SyncBody
+    library: ClassVar[Any] = httpx
+    sync_body: ClassVar[Any] = _SyncBody
 
 
 class AsyncTransport(AsyncCore, httpx.AsyncBaseTransport):
     """For httpx.AsyncClient, on asyncio and trio. verify() blocks."""
 
-    library = httpx
-    async_body = _AsyncBody
+    library: ClassVar[Any] = httpx
+    async_body: ClassVar[Any] = _AsyncBody

@@ -4,6 +4,8 @@
     httpx2.Client(transport=blindbox.httpx2.Transport("https://host:8443", policy), base_url="https://host:8443")
 """
 
+from typing import Any, ClassVar
+
 import httpx2
 
 from ._transport import AsyncBody, AsyncCore, SyncBody, SyncCore
@@ -22,12 +24,12 @@ class _AsyncBody(AsyncBody, httpx2.AsyncByteStream):
 class Transport(SyncCore, httpx2.BaseTransport):
     """For httpx2.Client; any number of threads."""
 
-    library = httpx2
-    sync_body = _SyncBody
+    library: ClassVar[Any] = httpx2
+    sync_body: ClassVar[Any] = _SyncBody
 
 
 class AsyncTransport(AsyncCore, httpx2.AsyncBaseTransport):
     """For httpx2.AsyncClient, on asyncio and trio. verify() blocks."""
 
-    library = httpx2
-    async_body = _AsyncBody
+    library: ClassVar[Any] = httpx2
+    async_body: ClassVar[Any] = _AsyncBody

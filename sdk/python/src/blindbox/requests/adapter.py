@@ -15,6 +15,7 @@ from requests.adapters import BaseAdapter
 from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
+from urllib3 import HTTPHeaderDict
 from urllib3.response import HTTPResponse
 from urllib3.util import Timeout
 
@@ -224,14 +225,12 @@ def _response(request: PreparedRequest, exchange: Exchange, adapter: AttestedAda
     response.reason = exchange.reason
     response.url = request.url or ""
     response.request = request
-    extract_cookies_to_jar(response.cookies, cast(Any, request), raw)
-    response.connection = adapter  # type: ignore[attr-defined]
+    cast(Any, extract_cookies_to_jar)(response.cookies, request, raw)
+    cast(Any, response).connection = adapter
     return response
 
 
-def _merged(headers: list[tuple[str, str]]) -> Any:
-    from urllib3 import HTTPHeaderDict
-
+def _merged(headers: list[tuple[str, str]]) -> HTTPHeaderDict:
     merged = HTTPHeaderDict()
     for name, value in headers:
         merged.add(name, value)

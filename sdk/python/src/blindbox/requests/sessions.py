@@ -43,7 +43,7 @@ class Session(requests.Session):
         """Behind which the last request left; None before the first."""
         return self._attested.verdict()
 
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """What the caller said, and nothing of the environment."""
         return {
             "proxies": {**self.proxies, **(proxies or {})},
@@ -66,7 +66,8 @@ class Session(requests.Session):
 
     def resolve_redirects(self, resp: Response, req: PreparedRequest, *args: Any, yield_requests: bool = False,
                           **kwargs: Any) -> Generator[Any, None, None]:
-        redirects = super().resolve_redirects(resp, req, *args, yield_requests=yield_requests, **kwargs)
+        resolve: Any = super().resolve_redirects
+        redirects = resolve(resp, req, *args, yield_requests=yield_requests, **kwargs)
         if not yield_requests:
             yield from redirects
             return
@@ -111,32 +112,39 @@ class SecureSession(Session):
         self.base_url = addr if "://" in addr else "https://" + addr
         self._attested.channel(Server.of(addr)).attest(timeout)
 
-    def request(self, method: Any, endpoint: Any = "", *args: Any, **kwargs: Any) -> Response:
-        """endpoint: a path at the server, or a URL of it; another server's is an OtherServerError."""
-        if "url" in kwargs:
-            endpoint = kwargs.pop("url")
-        return super().request(method, urljoin(self.base_url, endpoint), *args, **kwargs)
+    def request(self, method: Any, *args: Any, **kwargs: Any) -> Response:
+        """url, or endpoint as in 2023: a path at the server, or a URL of it; another server's is an OtherServerError."""
+        place = args[0] if args else kwargs.pop("url", kwargs.pop("endpoint", ""))
+        return super().request(method, urljoin(self.base_url, place), *args[1:], **kwargs)
 
-    def get(self, endpoint: Any = "", **kwargs: Any) -> Response:
-        return super().get(endpoint, **kwargs)
+    def get(self, *args: Any, **kwargs: Any) -> Response:
+        return super().get(**_placed(args, kwargs))
 
-    def options(self, endpoint: Any = "", **kwargs: Any) -> Response:
-        return super().options(endpoint, **kwargs)
+    def options(self, *args: Any, **kwargs: Any) -> Response:
+        return super().options(**_placed(args, kwargs))
 
-    def head(self, endpoint: Any = "", **kwargs: Any) -> Response:
-        return super().head(endpoint, **kwargs)
+    def head(self, *args: Any, **kwargs: Any) -> Response:
+        return super().head(**_placed(args, kwargs))
 
-    def post(self, endpoint: Any = "", data: Any = None, json: Any = None, **kwargs: Any) -> Response:
-        return super().post(endpoint, data, json, **kwargs)
+    def post(self, *args: Any, **kwargs: Any) -> Response:
+        return super().post(**_placed(args, kwargs))
 
-    def put(self, endpoint: Any = "", data: Any = None, **kwargs: Any) -> Response:
-        return super().put(endpoint, data, **kwargs)
+    def put(self, *args: Any, **kwargs: Any) -> Response:
+        return super().put(**_placed(args, kwargs))
 
-    def patch(self, endpoint: Any = "", data: Any = None, **kwargs: Any) -> Response:
-        return super().patch(endpoint, data, **kwargs)
+    def patch(self, *args: Any, **kwargs: Any) -> Response:
+        return super().patch(**_placed(args, kwargs))
 
-    def delete(self, endpoint: Any = "", **kwargs: Any) -> Response:
-        return super().delete(endpoint, **kwargs)
+    def delete(self, *args: Any, **kwargs: Any) -> Response:
+        return super().delete(**_placed(args, kwargs))
+
+
+def _placed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """By name: url (also called endpoint), data, json, as the methods of requests take them in this order."""
+    named = dict(zip(("url", "data", "json"), args))
+    if "endpoint" in kwargs:
+        named["url"] = kwargs["endpoint"]
+    return {"url": "", **named, **{name: value for name, value in kwargs.items() if name != "endpoint"}}
 
 
 class _NoPolicy(PolicyError, exceptions.ContentDecodingError):

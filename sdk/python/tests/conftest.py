@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers in emulated guests, and far ends that are none and count what reaches them."""
 
+import gzip
+import http.server
+import json
 import os
 import pathlib
+import re
 import socket
 import ssl
 import subprocess
@@ -158,3 +162,138 @@ def challenge_and_rest(seen):
     return rest[:36], rest[36:]
 
 
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """An application with something for each feature of a client."""
+
+    protocol_version = "HTTP/1.1"
+    held = threading.Event()  # what /hold waits for
+
+    def log_message(self, *_):
+        pass
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            whole = b""
+            while size := int(self.rfile.readline(), 16):
+                whole += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return whole
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, body, status=200, **fields):
+        self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def chunk(self, piece):
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self.wfile.flush()
+
+    def begin_stream(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def do_any(self):
+        sent = self.body()
+        path = self.path.partition("?")[0]
+        if path == "/redirect":
+            self.answer(b"", 302, Location=self.headers["X-To"])
+        elif path == "/gzip":
+            self.answer(gzip.compress(b"squeezed " * 1000), Content_Encoding="gzip")
+        elif path == "/cookies":
+            self.answer(b"", Set_Cookie="crumb=1; Path=/")
+        elif path.startswith("/status/"):
+            self.answer(b"so it is", int(path[8:]))
+        elif path == "/large":
+            self.answer(b"x" * 3_000_000)
+        elif path == "/events":  # the second waits until the client has the first and says so
+            self.begin_stream()
+            self.chunk(b"data: one\n\n")
+            Echo.held.wait(60)
+            self.chunk(b"data: two\n\n")
+            self.chunk(b"")
+        elif path == "/endless":
+            self.begin_stream()
+            try:
+                while True:
+                    self.chunk(b"data: more\n\n" * 100)
+            except OSError:
+                Echo.held.set()  # the client went away, and this end heard of it
+        elif path == "/hold":
+            Echo.held.wait(60)
+            self.answer(b"at last")
+        elif path == "/broken":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"half")
+            self.close_connection = True
+        else:
+            told = {"method": self.command, "path": self.path, "body": sent.decode("latin-1"),
+                    "fields": {name.lower(): value for name, value in self.headers.items()}}
+            self.answer(json.dumps(told).encode(), Content_Type="application/json")
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = do_any
+
+
+@pytest.fixture(scope="session")
+def echo_policy(stage):
+    """Accepts any application in the guest."""
+    printed = stage.run("serve", "--model", harness.MODEL, "--platform", f"emulator:{stage.folder / 'guest'}",
+                        "--print-policy")
+    assert printed.code == 0, printed
+    return str(stage.write("echo.yml", re.sub(r"(?ms)^manifest:.*?(?=^\S|\Z)", "", printed.out)))
+
+
+@pytest.fixture(scope="session")
+def echo_gateway(stage):
+    """Starts a gateway before the Echo application; stop() returns what it counted."""
+    binary = os.environ.get("BLINDBOX_TEST_GATEWAY", str(ROOT / "build/release/tests/python/attested_gateway"))
+    if not os.access(binary, os.X_OK):
+        pytest.skip(f"there is no attested_gateway at {binary}; name one with BLINDBOX_TEST_GATEWAY")
+    application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    application.daemon_threads = True
+    threading.Thread(target=application.serve_forever, daemon=True).start()
+    running = []
+
+    class Gateway:
+        def __init__(self):
+            self._process = subprocess.Popen([binary, stage.folder / "guest", str(application.server_port)],
+                                             stdout=subprocess.PIPE, text=True)
+            running.append(self._process)
+            self.url = self._process.stdout.readline().partition("ready: ")[2].strip()
+            assert self.url
+
+        def stop(self):
+            self._process.terminate()
+            told, _ = self._process.communicate(timeout=60)
+            return json.loads(told)
+
+    yield Gateway
+    for process in running:
+        process.kill()
+        process.communicate()
+    application.shutdown()
+    application.server_close()
+
+
+@pytest.fixture(scope="session")
+def echo(echo_gateway):
+    return echo_gateway().url
+
+
+@pytest.fixture
+def held():
+    """What /hold and the second event of /events wait for; set at the end of the test at the latest."""
+    Echo.held.clear()
+    yield Echo.held
+    Echo.held.set()

@@ -13,7 +13,7 @@ binary := build/release/apps/blindbox
 # $(call section,TEXT): one line that says what is being done.
 section = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help demo test test-cluster check bench asan tsan fuzz install clean
+.PHONY: help demo test test-cluster test-editors check bench asan tsan fuzz wheel install clean
 
 help:
 	@printf '%s\n' \
@@ -25,7 +25,8 @@ help:
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
 	  'make tsan     the tests under the thread sanitizer' \
 	  'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
-	  'make install  blindbox, its man page, model and verifier library under PREFIX=$(PREFIX)' \
+	  'make wheel    the Python package as a wheel, in build/wheel' \
+  'make install  blindbox, its man page, model and verifier library under PREFIX=$(PREFIX)' \
 	  'make clean    remove build/' \
 	  '' 'New here? README.md, then: make demo'
 
@@ -78,6 +79,12 @@ fuzz:
 	@tools/install-deps fuzz
 	@cmake --preset fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-fuzz
+
+# The build's own tools come into an environment that pip makes for it.
+wheel:
+	@tools/install-deps test
+	@python3 -m pip wheel --no-deps --wheel-dir build/wheel -C build-dir=$(abspath build/wheel/cmake) ./sdk/python
+	@ls build/wheel/*.whl
 
 install:
 	@test -x $(binary) || { echo 'error: $(binary) is not built; run "make test" or "make demo" first' >&2; exit 1; }

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -70,17 +71,24 @@ class Held {
 using PySession = Held<session::Session>;
 using PyExchange = Held<session::Exchange>;
 
+// poll() without the interpreter's lock. No guard object: a thread that wants the lock back when the interpreter has
+// begun to end is unwound, which may not happen in a destructor.
+int wait_for(pollfd& ready, int limit) {
+  PyThreadState* const state = PyEval_SaveThread();
+  const int got = ::poll(&ready, 1, limit);
+  const int reason = errno;
+  PyEval_RestoreThread(state);
+  errno = reason;
+  return got;
+}
+
 // Until the step has ended. An exception of a signal's handler (KeyboardInterrupt) cancels the exchange.
 void wait(const PyExchange& exchange) {
-  // A signal that comes between the look at it and poll() is seen at the next look.
-  constexpr int kLook = 100;  // ms
+  // Handlers run on the main thread alone. A signal that comes between the look at it and poll() is seen at the next look.
+  const int look = ::getpid() == ::gettid() ? 100 : -1;  // ms
   pollfd ready{exchange->fd(), POLLIN, 0};
-  while (true) {
-    int got = 0;
-    {
-      const py::gil_scoped_release release;
-      got = ready.fd < 0 ? 1 : ::poll(&ready, 1, kLook);
-    }
+  while (ready.fd >= 0) {
+    const int got = wait_for(ready, look);
     if (got > 0 || (got < 0 && errno != EINTR)) return;
     if (PyErr_CheckSignals() != 0) {
       exchange->cancel();

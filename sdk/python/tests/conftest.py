@@ -245,6 +245,14 @@ class Echo(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_HEAD = do_any
 
 
+class Applications(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        """Clients that go away are what some tests are about."""
+
+
 @pytest.fixture(scope="session")
 def echo_policy(stage):
     """Accepts any application in the guest."""
@@ -260,8 +268,7 @@ def echo_gateway(stage):
     binary = os.environ.get("BLINDBOX_TEST_GATEWAY", str(ROOT / "build/release/tests/python/attested_gateway"))
     if not os.access(binary, os.X_OK):
         pytest.skip(f"there is no attested_gateway at {binary}; name one with BLINDBOX_TEST_GATEWAY")
-    application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    application.daemon_threads = True
+    application = Applications(("127.0.0.1", 0), Echo)
     threading.Thread(target=application.serve_forever, daemon=True).start()
     running = []
 

@@ -62,6 +62,7 @@ def test_failures(library, ours, client, echo, echo_policy, held, far_end):
     with library.Client(transport=ours.Transport(end.url, echo_policy)) as other:
         with pytest.raises(library.ConnectTimeout):
             other.get(end.url, timeout=0.1)
+    held.set()
     for url in (end.url, f"http://127.0.0.1:{end.port}/", "https://example.org/"):
         with pytest.raises(blindbox.OtherServerError):
             client.get(url)

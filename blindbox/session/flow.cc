@@ -114,27 +114,21 @@ void Flow::limit_connecting(Duration limit) {
 
 Task<bool> Flow::connect() {
   const auto pool = shared->pool;
-  shared->heard.reset();
   auto taken = co_await pool->take();
-  // A warm connection whose new evidence was refused leaves no verdict behind, and its like are gone: that of a new one
-  // tells check by check what is wrong.
-  const bool refused =
-      !taken && (taken.error().kind == ErrorKind::not_authentic || taken.error().kind == ErrorKind::not_acceptable);
-  if (refused && !shared->heard) taken = co_await pool->take();
   connecting_.reset();
   if (over_) {  // whoever asked has been told
-    if (taken) pool->give_back(std::move(*taken));
+    if (taken.connection) pool->give_back(std::move(*taken.connection));
     busy_ = false;
     co_return false;
   }
-  if (!taken) {
-    Failure failure{taken.error(), Phase::connect};
-    failure.verdict = shared->heard;
+  if (!taken.connection) {
+    Failure failure{taken.connection.error(), Phase::connect};
+    failure.verdict = std::move(taken.verdict);
     over_ = true;
     end_step({.failure = std::move(failure)});
     co_return false;
   }
-  connection_ = std::move(*taken);
+  connection_ = std::move(*taken.connection);
   shared->accept(connection_->verdict());
   co_return true;
 }

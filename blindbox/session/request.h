@@ -19,11 +19,11 @@ struct Limits {
 struct Request {
   std::string method = "GET";
   std::string target = "/";
-  http::Fields fields;    // those that belong to a connection, and those that state the framing, are left out
-  http::Framing framing;  // length: exactly so many bytes; chunked: any number
-  std::string body;       // the whole, or the beginning where more follows by Exchange::write
+  http::Fields fields{};    // those that belong to a connection, and those that state the framing, are left out
+  http::Framing framing{};  // length: exactly so many bytes; chunked: any number
+  std::string body{};       // the whole, or the beginning where more follows by Exchange::write
   bool more = false;
-  Limits limits;
+  Limits limits{};
 };
 
 // ErrorKind::usage for a method, target, name or value that HTTP cannot carry, or that would say something else at the far

@@ -30,26 +30,12 @@ Result<attested_tls::CompleteEvidence> evidence_completer(const Endorsements& en
 }
 
 Result<std::shared_ptr<Session>> Session::make(Options options) {
-  auto complete = evidence_completer(options.endorsements, options.policy);
-  if (!complete) return base::pass_on(complete);
   const bool for_channel = !options.policy.no_expected_software;
-  proxy::PoolOptions pool;
-  pool.server = std::move(options.server);
-  pool.policy = std::move(options.policy);
-  pool.complete = std::move(*complete);
-  pool.attest_every = options.attest_every;
-  pool.verdict_lifetime = options.verdict_lifetime;
-  pool.keep = options.keep;
-  // The pool tells before the session knows that it has one.
-  const auto heard = std::make_shared<std::weak_ptr<internal::Shared>>();
-  auto made = proxy::Pool::make(std::move(pool), [heard](const attested_tls::ConnectOutcome& outcome) {
-    if (const auto shared = heard->lock()) shared->heard = outcome.verdict;
-  });
-  if (!made) return base::pass_on(made);
+  auto pool = internal::Pool::make(std::move(options));
+  if (!pool) return base::pass_on(pool);
   auto loop = Loop::start();
   if (!loop) return base::pass_on(loop);
-  auto shared = std::make_shared<internal::Shared>((*loop)->executor(), std::move(*made));
-  *heard = shared;
+  auto shared = std::make_shared<internal::Shared>((*loop)->executor(), std::move(*pool));
   return std::shared_ptr<Session>(new Session(std::move(*loop), std::move(shared), for_channel));
 }
 

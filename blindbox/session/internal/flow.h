@@ -7,17 +7,15 @@
 
 #include "blindbox/base/fd.h"
 #include "blindbox/net/deadline.h"
-#include "blindbox/proxy/pool.h"
-#include "blindbox/session/exchange.h"
+#include "blindbox/session/internal/pool.h"
 
 namespace blindbox::session::internal {
 
 // Of one session; touched on its loop alone, but for latest.
 struct Shared {
-  Shared(net::Executor of, std::shared_ptr<proxy::Pool> from) : executor(std::move(of)), pool(std::move(from)) {}
+  Shared(net::Executor of, std::shared_ptr<Pool> from) : executor(std::move(of)), pool(std::move(from)) {}
   const net::Executor executor;
-  std::shared_ptr<proxy::Pool> pool;
-  std::optional<verifier::Verdict> heard;  // of the attempt that ended last
+  const std::shared_ptr<Pool> pool;
 
   void accept(const verifier::Verdict& verdict);
   [[nodiscard]] std::optional<verifier::Verdict> latest();
@@ -64,7 +62,7 @@ struct Flow : std::enable_shared_from_this<Flow> {
 
   Request request_;
   std::uint64_t sent_ = 0;  // bytes of the body
-  proxy::Connection connection_;
+  Connection connection_;
   std::optional<net::Deadline> lifetime_;
   std::optional<net::asio::steady_timer> connecting_;
   bool keep_alive_ = false;  // says the answer

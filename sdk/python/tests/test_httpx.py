@@ -105,10 +105,10 @@ async def ask_many(library, ours, echo, echo_policy):
             conftest.Echo.held.set()
             assert [line async for line in lines if line] == ["data: two"]
         conftest.Echo.held.clear()
+        with pytest.raises(library.ReadTimeout):
+            await client.get("/hold", timeout=library.Timeout(60, read=0.1))
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(client.get("/endless"), 0.2)
-        with pytest.raises(library.ReadTimeout):
-            await client.get("/hold", timeout=0.1)
 
 
 def test_asyncio(library, ours, echo, echo_policy, held):

@@ -85,7 +85,7 @@ class Server:
 
     @classmethod
     def of(cls, url: str) -> Server:
-        """UsageError for what is no http or https URL, or carries a name and password for all to see."""
+        """UsageError for what is no http or https URL; without a scheme it is https."""
         try:
             parts = urlsplit(url if "//" in url else "https://" + url)
             port = parts.port

@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import socket
 import threading
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Optional, Union, cast
@@ -162,7 +163,7 @@ class _Body(io.RawIOBase):
                 self._left = self._exchange.read()
             except NetworkError as error:
                 # urllib3 tells a stall from a break by these, and requests goes by urllib3.
-                raise (TimeoutError if error.timed_out else ConnectionError)(str(error)) from error
+                raise (socket.timeout if error.timed_out else ConnectionError)(str(error)) from error
             self._ended = not self._left
         piece, self._left = self._left[:size], self._left[size:]
         return piece

@@ -73,7 +73,7 @@ function someEntries(servers, count) {
       bytes_out: refused ? 0 : 900 + ((i * 7919) % 9000),
       bytes_in: refused ? 0 : 300 + ((i * 104729) % 2200),
       sha256: sha256(`body ${i}`),
-      outcome: refused ? "refused" : "complete",
+      outcome: refused ? "refused" : "answered",
       findings: i % 11 === 3 ? ["aws-access-token"] : [],
     };
   });

@@ -66,7 +66,7 @@ function useLedger() {
       requests: s.requests + 1,
       bytes_out: s.bytes_out + entry.bytes_out,
       bytes_in: s.bytes_in + entry.bytes_in,
-      refused: s.refused + Number(entry.outcome === "refused"),
+      refused: s.refused + Number(entry.outcome === "refused" || entry.outcome === "blocked"),
     }));
   }, []);
   return { entries, sums, more, error, load, add };

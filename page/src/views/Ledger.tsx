@@ -8,7 +8,7 @@ import { Choice, Hash, Search } from "./parts";
 export type Shown = "all" | "sent" | "refused" | "findings";
 
 export function wasRefused(entry: LedgerEntry): boolean {
-  return entry.outcome === "refused" || entry.outcome === "blocked" || (entry.outcome === "" && entry.status >= 400);
+  return entry.outcome === "refused" || entry.outcome === "blocked";
 }
 
 export function listed(entries: LedgerEntry[], shown: Shown, text: string): LedgerEntry[] {

@@ -112,7 +112,9 @@ function Servers(props: { status: Status; chosen: string; view: View; standingOf
 function Actions({ status, live }: { status: Status | null; live: boolean }) {
   const [said, setSaid] = useState("");
   const [busy, setBusy] = useState(false);
+  // Not "disabled" meanwhile: that would take the focus away.
   const run = async (what: () => Promise<void>, done: string): Promise<void> => {
+    if (busy) return;
     setBusy(true);
     try {
       await what();
@@ -125,12 +127,12 @@ function Actions({ status, live }: { status: Status | null; live: boolean }) {
   const paused = status?.paused === true;
   return (
     <div class="actions">
-      <button type="button" disabled={!live || busy} onClick={() => void run(attestAgain, "asked for new evidence")}>
+      <button type="button" disabled={!live} aria-disabled={busy} onClick={() => void run(attestAgain, "asked for new evidence")}>
         Verify again
       </button>
       <button
         type="button"
-        disabled={!live || busy}
+        disabled={!live} aria-disabled={busy}
         onClick={() => void run(() => setPaused(!paused), paused ? "resumed" : "paused")}
       >
         {paused ? "Resume" : "Pause"}

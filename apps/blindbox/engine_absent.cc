@@ -6,6 +6,7 @@
 namespace blindbox::apps {
 
 void add_engine(CLI::App&, Action&) {}
+void add_model(CLI::App&, Action&) {}
 
 }  // namespace blindbox::apps
 #endif

@@ -11,6 +11,7 @@
 #include "blindbox/attester/platform.h"
 #ifdef BLINDBOX_HAS_ENGINE
 #include "blindbox/completion/model_file.h"
+#include "models.h"
 #endif
 #include "blindbox/gateway/gateway.h"
 #include "blindbox/net/connect.h"
@@ -77,10 +78,17 @@ Result<EngineProcess> start_engine(const Options& options, Signals& signals) {
     if (!digest) return base::pass_on(digest);
     expected = *digest;
   }
+  auto located = locate_model(options.model);
+  if (!located) return base::pass_on(located);
+  if (!expected && located->manifest) {
+    auto kept = parse_sha256(located->manifest->sha256);
+    if (!kept) return base::pass_on(kept);
+    expected = *kept;
+  }
   auto file = completion::ModelFile::open(
-      options.model, expected, [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
+      located->path, expected, [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
   if (!file) return base::pass_on(file);
-  return EngineProcess::start({options.model, file->fd(), file->digest(), options.threads}, [&waiting, &signals] {
+  return EngineProcess::start({located->path, file->fd(), file->digest(), options.threads}, [&waiting, &signals] {
     waiting.load();
     return !signals.caught();
   });
@@ -177,7 +185,9 @@ void add_serve(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   auto* const command = app.add_subcommand(
       "serve", "serve a model from inside the confidential guest; on exit its counters are one line of JSON");
-  command->add_option("--model", options->model, "the model, a GGUF file")->type_name("FILE")->required();
+  command->add_option("--model", options->model, "the model: a GGUF file, or a name of \"blindbox model\"")
+      ->type_name("MODEL")
+      ->required();
   // An empty digest is a wrong one: a script's unset variable must not switch the check off.
   command
       ->add_option_function<std::string>(

@@ -95,6 +95,7 @@ class HeaderReader {
     const std::uint32_t type = in_.u32le();
     const bool done = type == kString ? read_text(key) : type == kArray ? read_array(key) : read_number(key, type);
     if (!done) return bad("a value is too long, cut off or of an unknown type", printable(key));
+    out_.pairs.push_back({key, start, position() - start});
     if (key.starts_with("tokenizer.")) tokenizer_pairs_[key] = file_.subspan(start, position() - start);
     return {};
   }

@@ -23,12 +23,20 @@ struct GgufTensor {
   std::uint64_t bytes = 0;
 };
 
+// Where a key-value pair stands in the file, as it is encoded.
+struct GgufPair {
+  std::string key;
+  std::uint64_t begin = 0;
+  std::uint64_t bytes = 0;
+};
+
 struct Gguf {
   std::uint32_t version = 0;
   std::string architecture;
   std::map<std::string, std::string, std::less<>> strings;
   std::map<std::string, std::uint64_t, std::less<>> numbers;  // integers that are not negative, and booleans
   std::vector<std::string> tokens;                            // tokenizer.ggml.tokens
+  std::vector<GgufPair> pairs;
   std::vector<GgufTensor> tensors;
   std::uint64_t data_offset = 0;
   // SHA-256 over the encoded key-value pairs whose keys begin with "tokenizer.", in the order of their keys: equal

@@ -3,12 +3,18 @@
 // manifest.json, configurations and layers alone (docker before, skopeo, podman), for which a manifest is made here.
 #include <algorithm>
 
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/archive_index.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::Json;
+using fetch::parse_json;
+using fetch::shown;
+using fetch::text_of;
+
 namespace {
 
 using base::fail;

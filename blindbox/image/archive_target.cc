@@ -11,11 +11,14 @@
 
 #include "blindbox/archive/file.h"
 #include "blindbox/archive/tar_writer.h"
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::Json;
+
 namespace {
 
 using base::fail;

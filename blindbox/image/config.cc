@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration of an image (OCI image specification 1.1, "Image Configuration"; Docker's has the same members).
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/manifest.h"
 
 namespace blindbox::image {
 namespace {
 
 using base::fail;
-using internal::Json;
+using fetch::Json;
 
 tl::unexpected<Error> bad(const std::string& why) {
   return fail(ErrorKind::malformed, "the configuration is not one of a container image: " + why);
@@ -50,7 +50,7 @@ Result<void> read_execution(const Json& object, Config& out) {
   }
   for (const auto& [key, into] :
        {std::pair{"User", &out.user}, {"WorkingDir", &out.working_dir}, {"StopSignal", &out.stop_signal}}) {
-    auto text = internal::text_of(object, key);
+    auto text = fetch::text_of(object, key);
     if (!text) return base::pass_on(text);
     *into = std::move(*text);
     if (into->find('\0') != std::string::npos) return bad(std::string("\"") + key + "\" has a NUL");
@@ -64,7 +64,7 @@ Result<void> read_execution(const Json& object, Config& out) {
   if (labels == nullptr) return {};
   if (!labels->is_object()) return bad("\"Labels\" is no object");
   for (const auto& [key, value] : labels->items()) {
-    if (!value.is_string()) return bad("the label \"" + internal::shown(key) + "\" is no text");
+    if (!value.is_string()) return bad("the label \"" + fetch::shown(key) + "\" is no text");
     out.labels.emplace(key, value.get<std::string>());
   }
   return {};
@@ -73,9 +73,9 @@ Result<void> read_execution(const Json& object, Config& out) {
 Result<void> read_layers(const Json& object, Config& out) {
   const Json* const rootfs = member(object, "rootfs");
   if (rootfs == nullptr || !rootfs->is_object()) return bad("it does not list its layers (rootfs)");
-  auto type = internal::text_of(*rootfs, "type");
+  auto type = fetch::text_of(*rootfs, "type");
   if (!type) return base::pass_on(type);
-  if (*type != "layers") return bad("its rootfs is of type \"" + internal::shown(*type) + "\", not \"layers\"");
+  if (*type != "layers") return bad("its rootfs is of type \"" + fetch::shown(*type) + "\", not \"layers\"");
   auto list = texts(*rootfs, "diff_ids");
   if (!list) return base::pass_on(list);
   if (list->size() > kMostLayers) return fail(ErrorKind::limit, "the configuration lists more than 512 layers");
@@ -90,13 +90,13 @@ Result<void> read_layers(const Json& object, Config& out) {
 }  // namespace
 
 Result<Config> parse_config(ByteView bytes) {
-  auto parsed = internal::parse_json(bytes, kConfigCap, "the configuration");
+  auto parsed = fetch::parse_json(bytes, kConfigCap, "the configuration");
   if (!parsed) return base::pass_on(parsed);
   Config out;
   for (const auto& [key, into] : {std::pair{"os", &out.platform.os},
                                   {"architecture", &out.platform.architecture},
                                   {"variant", &out.platform.variant}}) {
-    auto text = internal::text_of(*parsed, key);
+    auto text = fetch::text_of(*parsed, key);
     if (!text) return base::pass_on(text);
     *into = std::move(*text);
   }

@@ -2,11 +2,17 @@
 // Images out of an OCI layout (OCI image specification 1.1, "Image Layout"), in a folder or inside of an archive.
 #include <algorithm>
 
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::Json;
+using fetch::parse_json;
+using fetch::shown;
+using fetch::text_of;
+
 namespace {
 
 using base::fail;

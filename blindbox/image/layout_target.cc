@@ -11,11 +11,15 @@
 
 #include "blindbox/archive/file.h"
 #include "blindbox/base/file.h"
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::Json;
+using fetch::parse_json;
+
 namespace {
 
 using base::fail;

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
 namespace blindbox::image {
 namespace {
 
 using base::fail;
-using internal::Json;
+using fetch::Json;
 
 tl::unexpected<Error> bad(const std::string& why) {
   return fail(ErrorKind::malformed, "the manifest is not one of a container image: " + why);
@@ -22,7 +22,7 @@ Result<Annotations> read_annotations(const Json& object) {
   if (found == object.end() || found->is_null()) return out;
   if (!found->is_object()) return bad("its annotations are no object");
   for (const auto& [key, value] : found->items()) {
-    if (!value.is_string()) return bad("the annotation \"" + internal::shown(key) + "\" is no text");
+    if (!value.is_string()) return bad("the annotation \"" + fetch::shown(key) + "\" is no text");
     out.emplace(key, value.get<std::string>());
   }
   return out;
@@ -35,7 +35,7 @@ Result<std::optional<Platform>> read_platform(const Json& object) {
   Platform out{"", "", ""};
   for (const auto& [key, into] :
        {std::pair{"os", &out.os}, {"architecture", &out.architecture}, {"variant", &out.variant}}) {
-    auto text = internal::text_of(*found, key);
+    auto text = fetch::text_of(*found, key);
     if (!text) return base::pass_on(text);
     *into = std::move(*text);
   }
@@ -44,9 +44,9 @@ Result<std::optional<Platform>> read_platform(const Json& object) {
 
 Result<Descriptor> read_descriptor(const Json& object, const std::string& what) {
   if (!object.is_object()) return bad(what + " is no object");
-  auto media_type = internal::text_of(object, "mediaType");
+  auto media_type = fetch::text_of(object, "mediaType");
   if (!media_type) return base::pass_on(media_type);
-  auto digest_text = internal::text_of(object, "digest");
+  auto digest_text = fetch::text_of(object, "digest");
   if (!digest_text) return base::pass_on(digest_text);
   auto digest = Digest::parse(*digest_text);
   if (!digest) return base::pass_on(digest);
@@ -81,10 +81,10 @@ Result<std::vector<Descriptor>> read_list(const Json& list, std::size_t most, co
 
 // An OCI document need not say its type; one that does must mean what its members say.
 Result<std::string> read_type(const Json& object, std::string_view oci, std::string_view docker) {
-  auto type = internal::text_of(object, "mediaType");
+  auto type = fetch::text_of(object, "mediaType");
   if (!type) return type;
   if (type->empty()) return std::string(oci);
-  if (*type != oci && *type != docker) return bad("its media type is \"" + internal::shown(*type) + "\"");
+  if (*type != oci && *type != docker) return bad("its media type is \"" + fetch::shown(*type) + "\"");
   return type;
 }
 
@@ -96,7 +96,7 @@ Result<Manifest> read_manifest(const Json& object) {
   auto config = read_descriptor(*named, "its configuration");
   if (!config) return base::pass_on(config);
   if (config->media_type != kOciConfig && config->media_type != kDockerConfig) {
-    return bad("its configuration is of type \"" + internal::shown(config->media_type) +
+    return bad("its configuration is of type \"" + fetch::shown(config->media_type) +
                "\"; charts, signatures and other artifacts cannot be run");
   }
   if (config->size > kConfigCap) {
@@ -152,16 +152,16 @@ Result<Compression> compression_of(const std::string& media_type) {
   if (media_type == oci + "+gzip" || media_type == docker + ".gzip") return Compression::gzip;
   if (media_type == oci + "+zstd" || media_type == docker + ".zstd") return Compression::zstd;
   if (media_type.find("nondistributable") != std::string::npos || media_type.find(".foreign.") != std::string::npos) {
-    return bad("a layer of type \"" + internal::shown(media_type) + "\" may not be distributed, and is in no registry");
+    return bad("a layer of type \"" + fetch::shown(media_type) + "\" may not be distributed, and is in no registry");
   }
   if (media_type.find("encrypted") != std::string::npos) {
-    return bad("a layer of type \"" + internal::shown(media_type) + "\" is encrypted; decrypt the image first");
+    return bad("a layer of type \"" + fetch::shown(media_type) + "\" is encrypted; decrypt the image first");
   }
-  return bad("a layer is of type \"" + internal::shown(media_type) + "\"");
+  return bad("a layer is of type \"" + fetch::shown(media_type) + "\"");
 }
 
 Result<Document> parse_document(ByteView bytes) {
-  auto parsed = internal::parse_json(bytes, kManifestCap, "the manifest");
+  auto parsed = fetch::parse_json(bytes, kManifestCap, "the manifest");
   if (!parsed) return base::pass_on(parsed);
   const auto version = parsed->find("schemaVersion");
   if (version == parsed->end() || !version->is_number_integer() || version->get<std::int64_t>() != 2) {

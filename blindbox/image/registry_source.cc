@@ -2,13 +2,16 @@
 // Images out of a registry (OCI distribution specification 1.1, "Pull").
 #include <charconv>
 
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/download.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 #include "blindbox/image/internal/registry.h"
 
 namespace blindbox::image::internal {
+
+using fetch::explain;
+
 namespace {
 
 using base::fail;
@@ -70,7 +73,7 @@ class RegistrySource final : public Source {
   }
 
   Result<Blob> blob(const Descriptor& descriptor, const Progress& progress) override {
-    auto download = Download::open(registry_->web().access().download_folder, descriptor);
+    auto download = Download::open(registry_->access().download_folder, descriptor);
     if (!download) return base::pass_on(download);
     bool from_earlier = download->received() > 0;
     for (unsigned attempt = 0;;) {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Images into a registry (OCI distribution specification 1.1, "Push": POST then PUT).
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 #include "blindbox/image/internal/registry.h"
 
 namespace blindbox::image::internal {
+
+using fetch::resolve;
+using fetch::shown;
+using fetch::with_query;
+
 namespace {
 
 using base::fail;

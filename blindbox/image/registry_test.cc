@@ -8,9 +8,9 @@
 #include <mutex>
 #include <thread>
 
+#include "blindbox/fetch/url.h"
 #include "blindbox/http/message_reader.h"
 #include "blindbox/image/internal/challenge.h"
-#include "blindbox/image/internal/url.h"
 #include "blindbox/image/testing.h"
 #include "blindbox/net/sessions.h"
 #include "blindbox/net/socket_stream.h"
@@ -428,14 +428,14 @@ TEST(Challenge, is_read_as_servers_write_it) {
 }
 
 TEST(Url, is_resolved_by_its_base) {
-  const auto base = internal::parse_web_url("https://Host.example/v2/a/b?x=1").value();
+  const auto base = fetch::parse_web_url("https://Host.example/v2/a/b?x=1").value();
   EXPECT_EQ(base.text(), "https://host.example/v2/a/b?x=1");
-  EXPECT_EQ(internal::resolve(base, "/c?d")->text(), "https://host.example/c?d");
-  EXPECT_EQ(internal::resolve(base, "c")->text(), "https://host.example/v2/a/c");
-  EXPECT_EQ(internal::resolve(base, "//other:8443/c")->text(), "https://other:8443/c");
-  EXPECT_EQ(internal::resolve(base, "https://[::1]:5/")->origin(), "https://[::1]:5");
+  EXPECT_EQ(fetch::resolve(base, "/c?d")->text(), "https://host.example/c?d");
+  EXPECT_EQ(fetch::resolve(base, "c")->text(), "https://host.example/v2/a/c");
+  EXPECT_EQ(fetch::resolve(base, "//other:8443/c")->text(), "https://other:8443/c");
+  EXPECT_EQ(fetch::resolve(base, "https://[::1]:5/")->origin(), "https://[::1]:5");
   for (const char* bad : {"", "javascript:1", "https://user@host/", "https://", "https://a b/", "http://x:99999/"}) {
-    EXPECT_FALSE(internal::resolve(base, bad)) << bad;
+    EXPECT_FALSE(fetch::resolve(base, bad)) << bad;
   }
 }
 

@@ -5,9 +5,9 @@
 #include <cstdlib>
 
 #include "blindbox/archive/file.h"
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/blobs.h"
 #include "blindbox/image/internal/ends.h"
-#include "blindbox/image/internal/json.h"
 
 namespace blindbox::image {
 namespace {
@@ -16,7 +16,7 @@ using base::fail;
 
 std::string list(const std::vector<Platform>& platforms) {
   std::string out;
-  for (const Platform& platform : platforms) out += (out.empty() ? "" : ", ") + internal::shown(platform.text());
+  for (const Platform& platform : platforms) out += (out.empty() ? "" : ", ") + fetch::shown(platform.text());
   return out;
 }
 
@@ -109,7 +109,7 @@ Result<Image> read_image(Source& source, const std::optional<Platform>& wanted) 
     image->offered = std::move(offered);
     if (wanted && !fits(image->config.platform, *wanted)) {
       return fail(ErrorKind::usage, "the image is not there for " + wanted->text(),
-                  "it is for " + internal::shown(image->config.platform.text()));
+                  "it is for " + fetch::shown(image->config.platform.text()));
     }
     return image;
   }

@@ -3,13 +3,13 @@
 // interfaces. Calls block; one at a time for each object.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "blindbox/archive/source.h"
 #include "blindbox/base/fd.h"
+#include "blindbox/fetch/web.h"
 #include "blindbox/image/image.h"
 #include "blindbox/image/reference.h"
 
@@ -36,24 +36,13 @@ struct Transfer {
 };
 using Progress = std::function<void(const Transfer&)>;
 
-struct NetworkLimits {
-  std::chrono::milliseconds connect{std::chrono::seconds(15)};
-  std::chrono::milliseconds answer{std::chrono::seconds(60)};        // to the head of an answer
-  std::chrono::milliseconds stall{std::chrono::seconds(30)};         // between two pieces of a body
-  std::chrono::milliseconds longest_wait{std::chrono::seconds(60)};  // that a Retry-After may ask for
-  std::chrono::milliseconds first_backoff{500};
-  unsigned attempts = 5;
-};
-
+using fetch::NetworkLimits;
 // How the network and the user's credentials are used.
-struct Access {
+struct Access : fetch::Reach {
   // Plain HTTP, to loopback addresses alone. Everything else is TLS with the system's trust store.
   bool plain_http_on_loopback = false;
   // Where downloads that broke off are kept to be resumed; empty: nowhere. default_download_folder() is the user's.
   std::string download_folder{};
-  // Hears what is no failure: a wait, a helper that failed.
-  std::function<void(const std::string&)> warn{};
-  NetworkLimits limits{};
 };
 [[nodiscard]] std::string default_download_folder();
 

@@ -7,9 +7,12 @@
 
 #include "blindbox/archive/file.h"
 #include "blindbox/archive/tar_reader.h"
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::shown;
+
 namespace {
 
 using base::fail;

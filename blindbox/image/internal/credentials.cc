@@ -7,11 +7,17 @@
 #include <optional>
 
 #include "blindbox/base/file.h"
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 #include "blindbox/image/internal/process.h"
 #include "blindbox/image/reference.h"
 
 namespace blindbox::image::internal {
+
+using fetch::Json;
+using fetch::parse_json;
+using fetch::shown;
+using fetch::text_of;
+
 namespace {
 
 using base::fail;

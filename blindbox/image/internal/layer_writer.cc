@@ -10,9 +10,12 @@
 #include <filesystem>
 
 #include "blindbox/archive/file.h"
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::shown;
+
 namespace {
 
 using base::fail;

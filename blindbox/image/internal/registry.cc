@@ -3,9 +3,18 @@
 
 #include <algorithm>
 
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::explain;
+using fetch::parse_json;
+using fetch::parse_web_url;
+using fetch::percent_encode;
+using fetch::shown;
+using fetch::text_of;
+using fetch::with_query;
+
 namespace {
 
 using base::fail;
@@ -40,7 +49,7 @@ Result<std::unique_ptr<Registry>> Registry::open(const Reference& reference, con
 }
 
 Url Registry::url(const std::string& below) const {
-  Url out = web_.registry();
+  Url out = web_.server();
   out.target = "/v2/" + reference_.repository + "/" + below;
   return out;
 }
@@ -59,10 +68,10 @@ Error Registry::failure(const std::string& what, const WebAnswer& answer) const 
 Result<WebAnswer> Registry::ask(WebRequest request, bool repeat) {
   for (bool again = false;; again = true) {
     // A request may go to another host from the start: a registry's uploads do, where it says so.
-    const bool ours = request.url.origin() == web_.registry().origin();
+    const bool ours = request.url.origin() == web_.server().origin();
     request.authorization = ours ? authorization_ : "";
     auto answer = repeat ? web_.ask(request) : web_.ask_once(request);
-    const bool refused = answer && answer->status == kUnauthorized && answer->url.origin() == web_.registry().origin();
+    const bool refused = answer && answer->status == kUnauthorized && answer->url.origin() == web_.server().origin();
     if (!refused || again || !ours) return answer;
     if (auto known = authenticate(*answer); !known) return base::pass_on(known);
     if (authorization_.empty()) return answer;
@@ -72,7 +81,7 @@ Result<WebAnswer> Registry::ask(WebRequest request, bool repeat) {
 Result<void> Registry::authenticate(const WebAnswer& refusal) {
   authorization_.clear();
   if (!credentials_) {
-    credentials_ = find_credentials(reference_.host, reference_.repository, web_.access().warn);
+    credentials_ = find_credentials(reference_.host, reference_.repository, access_.warn);
   }
   std::vector<Challenge> challenges;
   for (const auto& [name, value] : refusal.fields) {

@@ -2,11 +2,17 @@
 // One repository of a registry (OCI distribution specification 1.1), with the user's rights there.
 #pragma once
 
+#include "blindbox/fetch/web.h"
 #include "blindbox/image/internal/challenge.h"
 #include "blindbox/image/internal/credentials.h"
-#include "blindbox/image/internal/web.h"
+#include "blindbox/image/transfer.h"
 
 namespace blindbox::image::internal {
+
+using fetch::Url;
+using fetch::Web;
+using fetch::WebAnswer;
+using fetch::WebRequest;
 
 class Registry {
  public:
@@ -14,13 +20,14 @@ class Registry {
   [[nodiscard]] static Result<std::unique_ptr<Registry>> open(const Reference& reference, const Access& access,
                                                               std::string actions);
   Registry(const Reference& reference, Url url, Access access, std::string actions)
-      : reference_(reference), actions_(std::move(actions)), web_(std::move(url), std::move(access)) {}
+      : reference_(reference), actions_(std::move(actions)), web_(std::move(url), access), access_(std::move(access)) {}
 
   // url of this repository: "manifests/latest".
   [[nodiscard]] Url url(const std::string& below) const;
   // Asks again with credentials where they are wanted. repeat: as often as the limits say, else once.
   [[nodiscard]] Result<WebAnswer> ask(WebRequest request, bool repeat = true);
   [[nodiscard]] Web& web() { return web_; }
+  [[nodiscard]] const Access& access() const { return access_; }
   [[nodiscard]] const Reference& reference() const { return reference_; }
   // What an answer that is none of those expected means; what was to be done comes first.
   [[nodiscard]] Error failure(const std::string& what, const WebAnswer& answer) const;
@@ -33,6 +40,7 @@ class Registry {
   Reference reference_;
   std::string actions_;
   Web web_;
+  Access access_;
   std::optional<Credentials> credentials_;  // looked up when they are wanted first
   std::string authorization_;
 };

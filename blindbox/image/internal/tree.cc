@@ -15,9 +15,12 @@
 #include <memory>
 #include <optional>
 
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
 namespace blindbox::image::internal {
+
+using fetch::shown;
+
 namespace {
 
 using base::fail;

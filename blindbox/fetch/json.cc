@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
 #include <algorithm>
 
 #include "blindbox/base/json_watch.h"
 
-namespace blindbox::image::internal {
+namespace blindbox::fetch {
 
 using base::fail;
 
@@ -39,4 +39,4 @@ std::string shown(std::string_view text) {
   return text.size() > kMost ? out + "..." : out;
 }
 
-}  // namespace blindbox::image::internal
+}  // namespace blindbox::fetch

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/image/internal/url.h"
+#include "blindbox/fetch/url.h"
 
 #include <algorithm>
 
-#include "blindbox/image/internal/json.h"
+#include "blindbox/fetch/json.h"
 
-namespace blindbox::image::internal {
+namespace blindbox::fetch {
 namespace {
 
 using base::fail;
@@ -80,4 +80,4 @@ std::string with_query(const std::string& target, std::string_view key, std::str
   return target + (target.find('?') == std::string::npos ? "?" : "&") + std::string(key) + "=" + percent_encode(value);
 }
 
-}  // namespace blindbox::image::internal
+}  // namespace blindbox::fetch

@@ -7,7 +7,7 @@
 
 #include "blindbox/net/connect.h"
 
-namespace blindbox::image::internal {
+namespace blindbox::fetch {
 
 struct Url {
   bool tls = true;
@@ -31,4 +31,4 @@ struct Url {
 // target with one more parameter.
 [[nodiscard]] std::string with_query(const std::string& target, std::string_view key, std::string_view value);
 
-}  // namespace blindbox::image::internal
+}  // namespace blindbox::fetch

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/image/internal/web.h"
+#include "blindbox/fetch/web.h"
 
 #include <algorithm>
 #include <array>
@@ -7,11 +7,11 @@
 #include <random>
 #include <thread>
 
+#include "blindbox/fetch/json.h"
 #include "blindbox/http/retry.h"
-#include "blindbox/image/internal/json.h"
 #include "blindbox/net/web.h"
 
-namespace blindbox::image::internal {
+namespace blindbox::fetch {
 namespace {
 
 using base::fail;
@@ -47,6 +47,9 @@ std::string explain(const WebAnswer& answer) {
   std::string out = answer.url.authority() + " answered with status " + std::to_string(answer.status);
   const auto parsed = parse_json(base::view(answer.body), answer.body.size(), "the answer");
   if (!parsed) return out;
+  if (const auto error = parsed->find("error"); error != parsed->end() && error->is_string()) {
+    return out + ": " + shown(error->get_ref<const std::string&>());
+  }
   const auto errors = parsed->find("errors");
   if (errors == parsed->end() || !errors->is_array() || errors->empty() || !errors->front().is_object()) return out;
   const auto code = text_of(errors->front(), "code"), message = text_of(errors->front(), "message");
@@ -55,30 +58,29 @@ std::string explain(const WebAnswer& answer) {
 }
 
 Result<void> Web::may_go(const Url& url) const {
-  if (is_registry(url) || url.tls) return {};
-  if (registry_.tls) {
-    return fail(ErrorKind::forbidden, registry_.authority() + " sends its clients from https to plain http",
+  if (is_server(url) || url.tls) return {};
+  if (server_.tls) {
+    return fail(ErrorKind::forbidden, server_.authority() + " sends its clients from https to plain http",
                 "to " + url.origin() + "; that is not followed");
   }
   return {};  // filter_for allows loopback addresses alone
 }
 
 net::AddressFilter Web::filter_for(const Url& url) {
-  const bool registry = is_registry(url), tls = url.tls;
-  return [this, registry, tls, host = url.authority()](const net::asio::ip::address& address) -> Result<void> {
+  const bool own = is_server(url), tls = url.tls;
+  return [this, own, tls, host = url.authority()](const net::asio::ip::address& address) -> Result<void> {
     const net::AddressKind kind = net::kind_of(address);
     if (!tls && kind != net::AddressKind::loopback) {
       return fail(ErrorKind::forbidden, "plain http goes to loopback addresses alone",
-                  host + " is " + address.to_string() + ", a " + net::kind_name(kind) + " address",
-                  "serve the registry with TLS");
+                  host + " is " + address.to_string() + ", a " + net::kind_name(kind) + " address", "use https");
     }
-    if (registry) {
+    if (own) {
       if (!kind_ || kind == net::AddressKind::global) kind_ = kind;
       return {};
     }
     if (kind == net::AddressKind::global || kind == kind_) return {};
     return fail(ErrorKind::forbidden,
-                registry_.authority() + " sends its clients to a " + net::kind_name(kind) + " address",
+                server_.authority() + " sends its clients to a " + net::kind_name(kind) + " address",
                 host + " is " + address.to_string() + "; that is not followed");
   };
 }
@@ -93,7 +95,7 @@ struct Web::Heard {
 };
 
 net::Task<Result<WebAnswer>> Web::exchange(WebRequest request) {
-  const NetworkLimits& limits = access_.limits;
+  const NetworkLimits& limits = reach_.limits;
   if (request.url.tls && !tls_) {
     auto made = net::make_web_context();
     if (!made) co_return base::pass_on(made);
@@ -113,7 +115,7 @@ net::Task<Result<WebAnswer>> Web::exchange(WebRequest request) {
   if (request.make_body) exchange.next_piece = request.make_body();
   exchange.body_size = request.body_size;
   exchange.stall = limits.stall;
-  // Behind an upload the registry reads all of it again before it answers.
+  // Behind an upload the server reads all of it again before it answers.
   exchange.limit = request.make_body ? limits.answer * 5 : limits.answer;
   Heard heard;
   heard.answer.url = request.url;
@@ -165,7 +167,7 @@ Result<WebAnswer> Web::ask_once(WebRequest request) {
     }
     if (!answer || !request.follow || !is_redirect(answer->status)) return answer;
     if (redirects == kMostRedirects) {
-      return fail(ErrorKind::forbidden, registry_.authority() + " redirects more than 5 times");
+      return fail(ErrorKind::forbidden, server_.authority() + " redirects more than 5 times");
     }
     auto next = resolve(request.url, answer->field("location"));
     if (!next) return base::pass_on(next);
@@ -175,7 +177,7 @@ Result<WebAnswer> Web::ask_once(WebRequest request) {
 }
 
 bool Web::pause(const Result<WebAnswer>& happened, unsigned attempt) const {
-  const NetworkLimits& limits = access_.limits;
+  const NetworkLimits& limits = reach_.limits;
   if (attempt + 1 >= limits.attempts) return false;
   if (happened ? !is_busy(happened->status) : happened.error().kind != ErrorKind::network) return false;
   net::Duration wait = http::backoff(attempt, jitter(), limits.first_backoff);
@@ -185,9 +187,9 @@ bool Web::pause(const Result<WebAnswer>& happened, unsigned attempt) const {
     wait = std::max(wait, asked);
   }
   constexpr std::chrono::seconds kWorthTelling{2};
-  if (wait >= kWorthTelling && access_.warn) {
-    access_.warn("waiting " + std::to_string(wait.count() / 1000) +
-                 " s: " + (happened ? explain(*happened) : happened.error().what));
+  if (wait >= kWorthTelling && reach_.warn) {
+    reach_.warn("waiting " + std::to_string(wait.count() / 1000) +
+                " s: " + (happened ? explain(*happened) : happened.error().what));
   }
   std::this_thread::sleep_for(wait);
   return true;
@@ -200,4 +202,4 @@ Result<WebAnswer> Web::ask(const WebRequest& request) {
   }
 }
 
-}  // namespace blindbox::image::internal
+}  // namespace blindbox::fetch

@@ -8,7 +8,7 @@
 
 #include "blindbox/base/bytes.h"
 
-namespace blindbox::image::internal {
+namespace blindbox::fetch {
 
 using Json = nlohmann::json;
 
@@ -22,4 +22,4 @@ using Json = nlohmann::json;
 // For messages: short, without control characters.
 [[nodiscard]] std::string shown(std::string_view text);
 
-}  // namespace blindbox::image::internal
+}  // namespace blindbox::fetch

@@ -1,20 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests to one registry and to wherever it sends its clients, under rules that keep a registry from using a client
-// against others: redirects lead up, never down, never into networks that the registry itself is not of, and no
+// Requests to one server and to wherever it sends its clients, under rules that keep a server from using a client
+// against others: redirects lead up, never down, never into networks that the server itself is not of, and no
 // credential goes along to another host.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
+#include "blindbox/fetch/url.h"
 #include "blindbox/http/client.h"
-#include "blindbox/image/internal/url.h"
-#include "blindbox/image/transfer.h"
 #include "blindbox/net/address.h"
 
-namespace blindbox::image::internal {
+namespace blindbox::fetch {
+
+struct NetworkLimits {
+  std::chrono::milliseconds connect{std::chrono::seconds(15)};
+  std::chrono::milliseconds answer{std::chrono::seconds(60)};        // to the head of an answer
+  std::chrono::milliseconds stall{std::chrono::seconds(30)};         // between two pieces of a body
+  std::chrono::milliseconds longest_wait{std::chrono::seconds(60)};  // that a Retry-After may ask for
+  std::chrono::milliseconds first_backoff{500};
+  unsigned attempts = 5;
+};
+
+// How the network is used: TLS with the system's trust store; plain HTTP goes to loopback addresses alone.
+struct Reach {
+  // Hears what is no failure: a wait, a helper that failed.
+  std::function<void(const std::string&)> warn{};
+  NetworkLimits limits{};
+};
 
 struct WebRequest {
   std::string method = "GET";
@@ -43,7 +60,7 @@ struct WebAnswer {
 
 class Web {
  public:
-  Web(Url registry, Access access) : registry_(std::move(registry)), access_(std::move(access)) {}
+  Web(Url server, Reach reach) : server_(std::move(server)), reach_(std::move(reach)) {}
 
   // Once, redirects apart. ErrorKind::network for the connection, ErrorKind::forbidden for a redirect that is not
   // followed, ErrorKind::limit for an answer past its cap.
@@ -53,27 +70,26 @@ class Web {
   // Waits before another attempt (from 0) if one makes sense after what happened; false where not.
   [[nodiscard]] bool pause(const Result<WebAnswer>& happened, unsigned attempt) const;
 
-  [[nodiscard]] const Url& registry() const { return registry_; }
-  [[nodiscard]] const Access& access() const { return access_; }
-  // ErrorKind::forbidden for a URL that the registry may not send its clients to.
+  [[nodiscard]] const Url& server() const { return server_; }
+  // ErrorKind::forbidden for a URL that the server may not send its clients to.
   [[nodiscard]] Result<void> may_go(const Url& url) const;
 
  private:
   struct Heard;
   net::Task<Result<WebAnswer>> exchange(WebRequest request);
   [[nodiscard]] net::AddressFilter filter_for(const Url& url);
-  [[nodiscard]] bool is_registry(const Url& url) const { return url.origin() == registry_.origin(); }
+  [[nodiscard]] bool is_server(const Url& url) const { return url.origin() == server_.origin(); }
   [[nodiscard]] Result<WebAnswer> run(net::Task<Result<WebAnswer>> task);
 
-  Url registry_;
-  Access access_;
+  Url server_;
+  Reach reach_;
   boost::asio::io_context loop_;
   std::unique_ptr<net::asio::ssl::context> tls_;  // made when it is needed first
-  // Of the registry's addresses: global where any of them is.
+  // Of the server's addresses: global where any of them is.
   std::optional<net::AddressKind> kind_;
 };
 
-// For a message: the status, and what the registry says of it.
+// For a message: the status, and what the server says of it (OCI's "errors", or the "error" of most others).
 [[nodiscard]] std::string explain(const WebAnswer& answer);
 
-}  // namespace blindbox::image::internal
+}  // namespace blindbox::fetch

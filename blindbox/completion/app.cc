@@ -66,8 +66,12 @@ Status status_of(ErrorKind kind) {
 }
 
 void refuse(const http::Request& request, http::ResponseSink& sink, const Error& error) {
-  const Status status = status_of(error.kind);
-  sink.respond(http::error_response(request.target, status.code, status.type, error));
+  // A limit with a hint is the queue's: come again. One without is the prompt's.
+  const bool busy = error.kind == ErrorKind::limit && !error.hint.empty();
+  const Status status = status_of(busy ? ErrorKind::cancelled : error.kind);
+  http::Response response = http::error_response(request.target, status.code, status.type, error);
+  if (status.code == 503) response.fields.emplace_back("Retry-After", "2");
+  sink.respond(std::move(response));
 }
 
 // Passes text on as it comes, or keeps it for one answer.
@@ -107,7 +111,7 @@ class Answer final : public Listener {
 }  // namespace
 
 App::App(std::unique_ptr<Generator> generator, AppSettings settings)
-    : generator_(std::move(generator)), settings_(std::move(settings)), turns_(settings_.waiting) {}
+    : generator_(std::move(generator)), settings_(std::move(settings)) {}
 
 http::Handler App::handler() {
   return [this](const http::Request& request, http::ResponseSink& sink, const std::stop_token& stop) {
@@ -135,12 +139,6 @@ void App::handle(const http::Request& request, http::ResponseSink& sink, const s
 void App::complete(const http::Request& request, Result<ApiRequest> parsed, http::ResponseSink& sink,
                    const std::stop_token& stop) {
   if (!parsed) return refuse(request, sink, parsed.error());
-  auto turn = turns_.wait(stop);
-  if (!turn) {
-    http::Response response = http::error_response(request.target, 503, "unavailable_error", turn.error());
-    response.fields.emplace_back("Retry-After", "2");
-    return sink.respond(std::move(response));
-  }
   parsed->request.tenant = tenant_of(request, settings_.connection_field);
   parsed->request.deadline = std::chrono::steady_clock::now() + settings_.time_limit;
   const AnswerAbout about{generator_->info(), *parsed, "cmpl-" + base::to_hex(base::random_bytes(12)),

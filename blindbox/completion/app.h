@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The application behind the HTTP server: routes a request, queues it for the engine, and answers in the protocol in
+// The application behind the HTTP server: routes a request, hands it to the engine, and answers in the protocol in
 // which it was asked.
 #pragma once
 
@@ -10,15 +10,12 @@
 
 #include "blindbox/completion/api.h"
 #include "blindbox/completion/engine.h"
-#include "blindbox/completion/turns.h"
 #include "blindbox/http/handler.h"
 
 namespace blindbox::completion {
 
 struct AppSettings {
-  std::size_t waiting = 64;  // requests in the queue; more are answered 503
-  std::chrono::milliseconds time_limit{
-      std::chrono::minutes(5)};  // for one generation, its wait in the queue not counted
+  std::chrono::milliseconds time_limit{std::chrono::minutes(5)};  // for one request, its wait in the queue included
   // Whose request it is (Request::tenant): an API key's digest; without a key the value of this field, which the
   // server in front sets for each connection; without either, one tenant for all.
   std::string connection_field;
@@ -42,7 +39,6 @@ class App {
 
   std::unique_ptr<Generator> generator_;
   AppSettings settings_;
-  Turns turns_;
 };
 
 }  // namespace blindbox::completion

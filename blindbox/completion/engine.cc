@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 
 #include "blindbox/completion/gguf.h"
 #include "blindbox/completion/internal/llama_handles.h"
+#include "blindbox/completion/internal/prompt_builder.h"
 #include "blindbox/completion/internal/runner.h"
 #include "blindbox/completion/model_file.h"
+#include "blindbox/completion/turns.h"
 
 namespace blindbox::completion {
 namespace {
@@ -48,72 +51,64 @@ Result<ModelFile> open_model(const ModelSource& source) {
 
 class Engine::State {
  public:
-  State(ModelInfo info, Llama llama, unsigned batch, const Gguf& gguf)
-      : info_(std::move(info)), runner_(std::move(llama), info_.fim, {batch, info_.context_length}) {
+  State(ModelInfo info, Llama llama, const ModelSource& source, const Gguf& gguf)
+      : info_(std::move(info)),
+        prompts_(llama.model.get(), info_, gguf),
+        runner_(std::move(llama), info_.fim, {std::clamp(source.batch, 1U, 2048U), info_.context_length}),
+        turns_(source.waiting),
+        waiting_(source.waiting) {
     info_.parameters = llama_model_n_params(runner_.llama().model.get());
-    const llama_vocab* vocab = runner_.llama().vocab;
-    if (llama_vocab_get_add_bos(vocab)) bos_ = llama_vocab_bos(vocab);
-    const std::uint64_t start = gguf.number("tokenizer.ggml.bos_token_id", gguf.tokens.size());
-    if (start < gguf.tokens.size()) start_ = static_cast<Token>(start);
-    for (const std::string& token : gguf.tokens) longest_token_ = std::max(longest_token_, token.size());
   }
 
   [[nodiscard]] const ModelInfo& info() const { return info_; }
+  [[nodiscard]] const PromptBuilder& prompts() const { return prompts_; }
 
   Result<Outcome> generate(const Request& request, Listener& listener, const std::stop_token& stop) {
-    if (!base::is_utf8(request.prefix) || (request.suffix && !base::is_utf8(*request.suffix))) {
-      return base::fail(ErrorKind::malformed, "the prompt is not valid UTF-8");
-    }
-    bool truncated = false;
-    auto prompt = request.suffix ? hole(request, truncated) : plain(request);
+    auto prompt = prompts_.build(request);
     if (!prompt) return base::pass_on(prompt);
-    auto outcome = runner_.run(*prompt, request, listener, stop);
-    if (outcome) outcome->truncated = truncated;
+    auto turn = turns_.wait(stop);
+    if (!turn && turn.error().kind == ErrorKind::cancelled) {
+      Outcome outcome;
+      outcome.reason = StopReason::cancelled;
+      return outcome;
+    }
+    if (!turn) return base::pass_on(turn);
+    auto outcome = runner_.run(prompt->tokens, request, listener, stop);
+    if (outcome) outcome->truncated = prompt->truncated;
+    const std::scoped_lock lock(mutex_);
+    ++total_.requests;
+    if (outcome) {
+      total_.prompt_tokens += outcome->prompt_tokens;
+      total_.cached_tokens += outcome->cached_tokens;
+      total_.generated_tokens += outcome->generated_tokens;
+      total_.cancelled += outcome->reason == StopReason::cancelled ? 1U : 0U;
+    }
     return outcome;
   }
 
+  [[nodiscard]] EngineStatus status() const {
+    const std::scoped_lock lock(mutex_);
+    EngineStatus status = total_;
+    const auto length = static_cast<unsigned>(turns_.length());
+    status.slots = 1;
+    status.busy = std::min(length, 1U);
+    status.queued = length - status.busy;
+    status.queue_limit = waiting_;
+    return status;
+  }
+
+  void forget(const std::string& tenant) {
+    if (const auto turn = turns_.wait({})) runner_.forget(tenant);
+  }
+
  private:
-  Result<Tokens> hole(const Request& request, bool& truncated) const {
-    if (!info_.fim) {
-      return base::fail(ErrorKind::model, "this model cannot fill in the middle",
-                        info_.name + " has no fill-in-the-middle tokens", "send the text before the cursor alone");
-    }
-    FimRequest fim;
-    fim.prefix = request.prefix;
-    fim.suffix = *request.suffix;
-    fim.budget = info_.context_length - std::min(request.max_tokens, info_.context_length / 2);
-    fim.bos = bos_;
-    auto prompt = build_fim_prompt(
-        *info_.fim, fim, [this](std::string_view text) { return tokenize_text(runner_.llama().vocab, text); });
-    if (!prompt) return base::pass_on(prompt);
-    truncated = prompt->truncated;
-    return std::move(prompt->tokens);
-  }
-
-  Result<Tokens> plain(const Request& request) const {
-    // So long that even the longest tokens cannot make it fit: not worth the time to tokenise it.
-    const std::size_t least = request.prefix.size() / longest_token_;
-    if (least > info_.context_length) return too_long(least, "at least ");
-    auto tokens = tokenize_text(runner_.llama().vocab, request.prefix);
-    if (!tokens) return tokens;
-    if (bos_) tokens->insert(tokens->begin(), *bos_);
-    if (tokens->empty() && start_) tokens->push_back(*start_);
-    if (tokens->empty()) return base::fail(ErrorKind::malformed, "the prompt is empty");
-    if (tokens->size() > info_.context_length) return too_long(tokens->size(), "");
-    return tokens;
-  }
-
-  [[nodiscard]] tl::unexpected<Error> too_long(std::size_t tokens, const char* at_least) const {
-    return base::fail(
-        ErrorKind::limit, "the prompt is longer than the model's context",
-        at_least + std::to_string(tokens) + " tokens, the context has " + std::to_string(info_.context_length));
-  }
-
   ModelInfo info_;
+  PromptBuilder prompts_;
   Runner runner_;
-  std::optional<Token> bos_;    // stands before every prompt
-  std::optional<Token> start_;  // stands in for an empty one
-  std::size_t longest_token_ = 1;
+  Turns turns_;
+  unsigned waiting_;
+  mutable std::mutex mutex_;
+  EngineStatus total_;
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -127,7 +122,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const ModelSource& source) {
   ModelInfo info = describe(*gguf, *file, source);
   auto llama = load_llama(*file, source, info.context_length);
   if (!llama) return base::pass_on(llama);
-  auto state = std::make_unique<State>(std::move(info), std::move(*llama), std::clamp(source.batch, 1U, 2048U), *gguf);
+  auto state = std::make_unique<State>(std::move(info), std::move(*llama), source, *gguf);
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
@@ -136,5 +131,21 @@ const ModelInfo& Engine::info() const { return state_->info(); }
 Result<Outcome> Engine::generate(const Request& request, Listener& listener, std::stop_token stop) {
   return state_->generate(request, listener, stop);
 }
+
+Result<Tokens> Engine::tokenize(std::string_view text, bool special, bool add_bos) const {
+  return state_->prompts().tokenize(text, special, add_bos);
+}
+
+Result<std::string> Engine::detokenize(const Tokens& tokens) const { return state_->prompts().detokenize(tokens); }
+
+Result<std::string> Engine::chat_text(const std::vector<ChatMessage>& messages) const {
+  return state_->prompts().chat_text(messages);
+}
+
+EngineStatus Engine::status() const { return state_->status(); }
+
+CacheUsage Engine::cache_usage(std::string_view /*tenant*/) const { return {}; }
+
+void Engine::forget(std::string_view tenant) { state_->forget(std::string(tenant)); }
 
 }  // namespace blindbox::completion

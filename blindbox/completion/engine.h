@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A language model that continues text and fills holes in code. One request at a time: the caller queues (app.h does).
+// A language model that continues text, fills holes in code and answers messages. Many requests at once: the engine
+// queues and batches them.
 #pragma once
 
 #include <chrono>
@@ -23,9 +24,10 @@ struct ModelSource {
   // Memory sealed by ModelFile::open() in another process, which vouches for expected_sha256; -1: path is read here.
   // The engine takes it over.
   int sealed_memory = -1;
-  unsigned threads = 0;  // 0: one less than the machine has; one for small models
-  unsigned context = 0;  // tokens; 0: as trained, at most 8192
-  unsigned batch = 128;  // tokens of a prompt that are read in one step
+  unsigned threads = 0;   // 0: one less than the machine has; one for small models
+  unsigned context = 0;   // tokens; 0: as trained, at most 8192
+  unsigned batch = 128;   // tokens of a prompt that are read in one step, at most
+  unsigned waiting = 64;  // requests in the queue beside those that run; one more is refused
 };
 
 struct ModelInfo {
@@ -41,13 +43,31 @@ struct ModelInfo {
   std::optional<FimTokens> fim;
 };
 
+struct ChatMessage {
+  std::string role;
+  std::string content;
+};
+
+// A neighbouring file, for models that were trained with whole repositories.
+struct ExtraFile {
+  std::string filename;
+  std::string text;
+};
+
 struct Request {
   std::string prefix;                 // the prompt, or what stands before the cursor
   std::optional<std::string> suffix;  // set (even if empty): fill the hole between the two
-  unsigned max_tokens = 128;          // 0 only reads the prompt, so that the next request finds it cached
-  float temperature = 0;              // 0: always the likeliest token
+  std::vector<ChatMessage> chat;      // not empty: in place of prefix and suffix, through the model's own template
+  std::vector<Token> prompt_tokens;   // not empty: in place of prefix, as they are
+  std::vector<ExtraFile> extra;       // for a hole: neighbouring files, and the repository's name
+  std::string repository;
+  unsigned max_tokens = 128;  // 0 only reads the prompt, so that the next request finds it cached
+  float temperature = 0;      // 0: always the likeliest token
   float top_p = 1;
-  int top_k = 0;  // 0: all
+  int top_k = 0;                       // 0: all
+  float min_p = 0;                     // of the likeliest token's probability; 0: all
+  float repeat_penalty = 1;            // over the last 64 tokens; 1: none
+  unsigned top_log_probabilities = 0;  // so many of the likeliest tokens are told with each (Listener::on_likeliest)
   std::uint32_t seed = 0;
   std::vector<std::string> stop;
   std::optional<SteadyTime> deadline;
@@ -78,7 +98,37 @@ struct Outcome {
   Timings timings;
 };
 
-// Hears of a request while it runs, on the thread that called generate().
+struct TokenProbability {
+  Token id = -1;
+  float log_probability = 0;  // natural, before temperature and cuts
+};
+
+struct EngineStatus {
+  unsigned slots = 0;  // requests that can run at once
+  unsigned busy = 0;
+  unsigned queued = 0;
+  unsigned queue_limit = 0;
+  std::uint64_t cache_tokens = 0;  // kept for later requests, of all tenants
+  std::uint64_t cache_bytes = 0;
+  std::uint64_t cache_limit_bytes = 0;
+  // Since the start:
+  std::uint64_t prompt_tokens = 0;  // in the prompts, those from the cache included
+  std::uint64_t cached_tokens = 0;
+  std::uint64_t generated_tokens = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t cancelled = 0;
+};
+
+// One tenant's own part of the cache.
+struct CacheUsage {
+  std::uint64_t prefixes = 0;
+  std::uint64_t tokens = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t hits = 0;  // requests that found a beginning of their prompt
+  std::uint64_t reused_tokens = 0;
+};
+
+// Hears of a request while it runs, on the thread that called generate() unless a function says otherwise.
 class Listener {
  public:
   Listener() = default;
@@ -88,9 +138,13 @@ class Listener {
 
   // Valid UTF-8, never empty. False cancels.
   virtual bool on_text(std::string_view text) = 0;
+  // A token was chosen; comes before the on_text() to which it contributes. One that ends the text is not told.
+  virtual void on_token(Token /*id*/, float /*log_probability*/) {}
+  // The likeliest tokens in its place, best first, before on_token(); only where the request asks for them.
+  virtual void on_likeliest(const std::vector<TokenProbability>& /*likeliest*/) {}
   // So many of the prompt's tokens have been read.
   virtual void on_prompt(unsigned /*read*/, unsigned /*total*/) {}
-  // The engine looks whether to stop: between the steps of the computation, many times a token.
+  // The engine looks whether to stop: between the steps of the computation, many times a token, on a thread of its own.
   virtual void on_stop_check() {}
 };
 
@@ -102,9 +156,24 @@ class Generator {
   virtual ~Generator() = default;
 
   [[nodiscard]] virtual const ModelInfo& info() const = 0;
-  // A prompt longer than the context is ErrorKind::limit, a hole for a model without such tokens ErrorKind::model.
-  // A cancelled request is no error: the outcome says so, and the generator stays usable.
+  // Returns when the request is through; may be called from many threads at once. A full queue is ErrorKind::limit with
+  // a hint, a prompt longer than the context ErrorKind::limit without one; a hole for a model without such tokens, or
+  // messages for one without a template, ErrorKind::model. A cancelled request is no error: the outcome says so, and
+  // the generator stays usable.
   [[nodiscard]] virtual Result<Outcome> generate(const Request& request, Listener& listener, std::stop_token stop) = 0;
+
+  // special: special tokens written out in the text become what they say; for prompts that are markup, never for code.
+  [[nodiscard]] virtual Result<Tokens> tokenize(std::string_view text, bool special, bool add_bos) const = 0;
+  // Special tokens are written out; the bytes need not be whole characters. ErrorKind::malformed for ids that the
+  // vocabulary has not.
+  [[nodiscard]] virtual Result<std::string> detokenize(const Tokens& tokens) const = 0;
+  // The messages in the model's own template, as text; ErrorKind::model where it has none.
+  [[nodiscard]] virtual Result<std::string> chat_text(const std::vector<ChatMessage>& messages) const = 0;
+
+  [[nodiscard]] virtual EngineStatus status() const = 0;
+  [[nodiscard]] virtual CacheUsage cache_usage(std::string_view tenant) const = 0;
+  // Wipes what is kept of the tenant's prompts from memory; what runs for it goes on.
+  virtual void forget(std::string_view tenant) = 0;
 };
 
 // llama.cpp, on the CPU.
@@ -115,6 +184,12 @@ class Engine final : public Generator {
 
   [[nodiscard]] const ModelInfo& info() const override;
   [[nodiscard]] Result<Outcome> generate(const Request& request, Listener& listener, std::stop_token stop) override;
+  [[nodiscard]] Result<Tokens> tokenize(std::string_view text, bool special, bool add_bos) const override;
+  [[nodiscard]] Result<std::string> detokenize(const Tokens& tokens) const override;
+  [[nodiscard]] Result<std::string> chat_text(const std::vector<ChatMessage>& messages) const override;
+  [[nodiscard]] EngineStatus status() const override;
+  [[nodiscard]] CacheUsage cache_usage(std::string_view tenant) const override;
+  void forget(std::string_view tenant) override;
 
  private:
   class State;

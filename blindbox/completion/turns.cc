@@ -8,8 +8,8 @@ namespace blindbox::completion {
 Result<Turns::Turn> Turns::wait(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   if (line_.size() > waiting_) {
-    return base::fail(ErrorKind::limit, "too many requests are waiting",
-                      std::to_string(line_.size()) + " in the queue");
+    return base::fail(ErrorKind::limit, "too many requests are waiting", std::to_string(line_.size()) + " in the queue",
+                      "ask again in a few seconds");
   }
   const std::uint64_t ticket = tickets_++;
   line_.push_back(ticket);

@@ -43,6 +43,7 @@ class LogDuringLoad {
 };
 
 constexpr std::size_t kSmallModel = std::size_t{64} << 20;
+constexpr std::size_t kMaxText = std::size_t{64} << 20;
 
 std::string printable(std::string text) {
   std::replace_if(
@@ -99,11 +100,11 @@ Result<Llama> load(const ModelFile& file, const ModelSource& source, unsigned co
 
 // Tokens of the text with special parsing off. llama.cpp still honours "user defined" tokens, so a vocabulary that
 // lists its markers as such would let source code speak as markup; those are taken apart below.
-Result<Tokens> tokenize_once(const llama_vocab* vocab, std::string_view text) {
+Result<Tokens> tokenize_once(const llama_vocab* vocab, std::string_view text, bool special = false) {
   Tokens tokens(text.size() + 2);
   const auto length = static_cast<std::int32_t>(text.size());
   const auto room = static_cast<std::int32_t>(tokens.size());
-  const std::int32_t count = llama_tokenize(vocab, text.data(), length, tokens.data(), room, false, false);
+  const std::int32_t count = llama_tokenize(vocab, text.data(), length, tokens.data(), room, false, special);
   if (count < 0) return base::fail(ErrorKind::internal, "the text cannot be turned into tokens");
   tokens.resize(static_cast<std::size_t>(count));
   return tokens;
@@ -135,8 +136,17 @@ Result<Llama> load_llama(const ModelFile& file, const ModelSource& source, unsig
   }
 }
 
+Result<Tokens> tokenize_markup(const llama_vocab* vocab, std::string_view text) {
+  if (text.size() > kMaxText) return base::fail(ErrorKind::limit, "the text is too long");
+  try {
+    return tokenize_once(vocab, text, true);
+  } catch (const std::exception&) {
+    return base::fail(ErrorKind::internal, "the text cannot be turned into tokens");
+  }
+}
+
 Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text) {
-  if (text.size() > (std::size_t{64} << 20)) return base::fail(ErrorKind::limit, "the text is too long");
+  if (text.size() > kMaxText) return base::fail(ErrorKind::limit, "the text is too long");
   try {
     auto tokens = tokenize_once(vocab, text);
     if (!tokens) return tokens;
@@ -163,11 +173,11 @@ Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text) {
   }
 }
 
-std::string token_bytes(const llama_vocab* vocab, Token token) {
+std::string token_bytes(const llama_vocab* vocab, Token token, bool special) {
   std::string piece(64, '\0');
   for (int attempt = 0; attempt < 2; ++attempt) {
     const std::int32_t count =
-        llama_token_to_piece(vocab, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0, false);
+        llama_token_to_piece(vocab, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0, special);
     if (count >= 0) {
       piece.resize(static_cast<std::size_t>(count));
       return piece;

@@ -43,8 +43,11 @@ struct Llama {
 // Text as tokens, with literal special tokens in it left as text.
 [[nodiscard]] Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text);
 
-// The bytes of a token; none for a special one.
-[[nodiscard]] std::string token_bytes(const llama_vocab* vocab, Token token);
+// Markup as tokens: special tokens that are written out in it become what they say. Never for user code.
+[[nodiscard]] Result<Tokens> tokenize_markup(const llama_vocab* vocab, std::string_view text);
+
+// The bytes of a token; of a special one its name where special is set, else none.
+[[nodiscard]] std::string token_bytes(const llama_vocab* vocab, Token token, bool special = false);
 
 [[nodiscard]] Owned<llama_sampler> make_sampler(const Request& request);
 

@@ -29,6 +29,11 @@ class Runner {
   [[nodiscard]] Result<Outcome> run(const Tokens& prompt, const Request& request, Listener& listener,
                                     const std::stop_token& stop);
 
+  // Wipes what is kept of the tenant's prompts.
+  void forget(const std::string& tenant) {
+    if (tenant == tenant_) forget();
+  }
+
  private:
   struct Watch;  // what may stop the request that runs
 

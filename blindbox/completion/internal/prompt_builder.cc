@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/completion/internal/prompt_builder.h"
+
+#include <llama.h>
+
+#include <algorithm>
+
+#include "blindbox/base/bytes.h"
+#include "blindbox/completion/internal/llama_handles.h"
+
+namespace blindbox::completion {
+namespace {
+
+Result<void> check_text(const Request& request) {
+  bool valid = base::is_utf8(request.prefix) && (!request.suffix || base::is_utf8(*request.suffix));
+  for (const ChatMessage& message : request.chat) valid = valid && base::is_utf8(message.content);
+  for (const ExtraFile& file : request.extra) valid = valid && base::is_utf8(file.filename) && base::is_utf8(file.text);
+  if (!valid || !base::is_utf8(request.repository)) {
+    return base::fail(ErrorKind::malformed, "the prompt is not valid UTF-8");
+  }
+  return {};
+}
+
+}  // namespace
+
+PromptBuilder::PromptBuilder(const llama_model* model, const ModelInfo& info, const Gguf& gguf)
+    : model_(model),
+      vocab_(llama_model_get_vocab(model)),
+      name_(info.name),
+      context_(info.context_length),
+      fim_(info.fim) {
+  if (llama_vocab_get_add_bos(vocab_)) bos_ = llama_vocab_bos(vocab_);
+  const std::uint64_t start = gguf.number("tokenizer.ggml.bos_token_id", gguf.tokens.size());
+  if (start < gguf.tokens.size()) start_ = static_cast<Token>(start);
+  for (const std::string& token : gguf.tokens) longest_token_ = std::max(longest_token_, token.size());
+}
+
+Result<Prompt> PromptBuilder::build(const Request& request) const {
+  if (auto valid = check_text(request); !valid) return base::pass_on(valid);
+  if (!request.chat.empty()) return chat(request);
+  return request.suffix ? hole(request) : plain(request);
+}
+
+Result<Prompt> PromptBuilder::hole(const Request& request) const {
+  if (!fim_) {
+    return base::fail(ErrorKind::model, "this model cannot fill in the middle",
+                      name_ + " has no fill-in-the-middle tokens", "send the text before the cursor alone");
+  }
+  FimRequest fim;
+  fim.prefix = request.prefix;
+  fim.suffix = *request.suffix;
+  fim.budget = context_ - std::min<std::size_t>(request.max_tokens, context_ / 2);
+  fim.bos = bos_;
+  auto prompt = build_fim_prompt(*fim_, fim, [this](std::string_view text) { return tokenize_text(vocab_, text); });
+  if (!prompt) return base::pass_on(prompt);
+  return Prompt{std::move(prompt->tokens), prompt->truncated};
+}
+
+Result<Prompt> PromptBuilder::chat(const Request& /*request*/) const {
+  return base::fail(ErrorKind::model, "this model cannot answer messages", name_ + " has no chat template");
+}
+
+Result<Prompt> PromptBuilder::plain(const Request& request) const {
+  if (!request.prompt_tokens.empty()) {
+    const Tokens& given = request.prompt_tokens;
+    const Token count = llama_vocab_n_tokens(vocab_);
+    if (std::any_of(given.begin(), given.end(), [count](Token id) { return id < 0 || id >= count; })) {
+      return base::fail(ErrorKind::malformed, "the prompt has a token that the model's vocabulary has not");
+    }
+    if (given.size() > context_) return too_long(given.size(), "");
+    return Prompt{given, false};
+  }
+  // So long that even the longest tokens cannot make it fit: not worth the time to tokenise it.
+  const std::size_t least = request.prefix.size() / longest_token_;
+  if (least > context_) return too_long(least, "at least ");
+  auto tokens = tokenize_text(vocab_, request.prefix);
+  if (!tokens) return base::pass_on(tokens);
+  if (bos_) tokens->insert(tokens->begin(), *bos_);
+  if (tokens->empty() && start_) tokens->push_back(*start_);
+  if (tokens->empty()) return base::fail(ErrorKind::malformed, "the prompt is empty");
+  if (tokens->size() > context_) return too_long(tokens->size(), "");
+  return Prompt{std::move(*tokens), false};
+}
+
+tl::unexpected<Error> PromptBuilder::too_long(std::size_t tokens, const char* at_least) const {
+  return base::fail(ErrorKind::limit, "the prompt is longer than the model's context",
+                    at_least + std::to_string(tokens) + " tokens, the context has " + std::to_string(context_));
+}
+
+Result<Tokens> PromptBuilder::tokenize(std::string_view text, bool special, bool add_bos) const {
+  if (!base::is_utf8(text)) return base::fail(ErrorKind::malformed, "the text is not valid UTF-8");
+  auto tokens = special ? tokenize_markup(vocab_, text) : tokenize_text(vocab_, text);
+  if (tokens && add_bos && bos_) tokens->insert(tokens->begin(), *bos_);
+  return tokens;
+}
+
+Result<std::string> PromptBuilder::detokenize(const Tokens& tokens) const {
+  const Token count = llama_vocab_n_tokens(vocab_);
+  std::string text;
+  for (const Token token : tokens) {
+    if (token < 0 || token >= count) {
+      return base::fail(ErrorKind::malformed, "there is no token " + std::to_string(token),
+                        "the vocabulary has " + std::to_string(count));
+    }
+    text += token_bytes(vocab_, token, true);
+  }
+  return text;
+}
+
+Result<std::string> PromptBuilder::chat_text(const std::vector<ChatMessage>& /*messages*/) const {
+  return base::fail(ErrorKind::model, "this model cannot answer messages", name_ + " has no chat template");
+}
+
+}  // namespace blindbox::completion

@@ -5,19 +5,19 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <mutex>
 
 #include "blindbox/completion/gguf.h"
+#include "blindbox/completion/internal/calibration.h"
 #include "blindbox/completion/internal/llama_handles.h"
 #include "blindbox/completion/internal/prompt_builder.h"
-#include "blindbox/completion/internal/runner.h"
+#include "blindbox/completion/internal/scheduler.h"
 #include "blindbox/completion/model_file.h"
-#include "blindbox/completion/turns.h"
 
 namespace blindbox::completion {
 namespace {
 
 constexpr unsigned kDefaultContext = 8192;  // a larger one costs memory that nobody asked for
+constexpr unsigned kMaxSlots = 64;
 
 std::string name_of(const Gguf& gguf, const std::string& path) {
   std::string name(gguf.text("general.name"));
@@ -40,6 +40,27 @@ ModelInfo describe(const Gguf& gguf, const ModelFile& file, const ModelSource& s
   return info;
 }
 
+unsigned batch_of(const ModelSource& source) { return std::clamp(source.batch, 1U, 2048U); }
+
+// Of one token's keys and values, in 16 bits.
+std::uint64_t bytes_per_token(const Gguf& gguf) {
+  const std::string prefix = gguf.architecture + ".";
+  const std::uint64_t heads = gguf.number(prefix + "attention.head_count", 1);
+  const std::uint64_t head = gguf.number(prefix + "embedding_length", 0) / heads;
+  const std::uint64_t width =
+      gguf.number(prefix + "attention.key_length", head) + gguf.number(prefix + "attention.value_length", head);
+  return 2 * width * gguf.number(prefix + "attention.head_count_kv", heads) * gguf.number(prefix + "block_count", 1);
+}
+
+// As many contexts as may run at once, where the memory is enough; one in any case.
+ContextSize size_of(const Gguf& gguf, const ModelSource& source, unsigned context) {
+  const unsigned slots = std::clamp(source.slots, 1U, kMaxSlots);
+  const std::uint64_t affordable = source.cache_bytes / std::max<std::uint64_t>(bytes_per_token(gguf), 1);
+  const std::uint64_t cells = std::clamp<std::uint64_t>(affordable, context, std::uint64_t{slots} * context);
+  // Guesses ahead of a few tokens come on top of what each request computes.
+  return {static_cast<unsigned>(cells), slots, batch_of(source) + 4 * slots, 4 * slots};
+}
+
 Result<ModelFile> open_model(const ModelSource& source) {
   if (source.sealed_memory < 0) return ModelFile::open(source.path, source.expected_sha256);
   base::Fd memory(source.sealed_memory);
@@ -51,64 +72,22 @@ Result<ModelFile> open_model(const ModelSource& source) {
 
 class Engine::State {
  public:
-  State(ModelInfo info, Llama llama, const ModelSource& source, const Gguf& gguf)
+  State(ModelInfo info, Llama llama, const Calibration& measured, const ModelSource& source, const Gguf& gguf)
       : info_(std::move(info)),
         prompts_(llama.model.get(), info_, gguf),
-        runner_(std::move(llama), info_.fim, {std::clamp(source.batch, 1U, 2048U), info_.context_length}),
-        turns_(source.waiting),
-        waiting_(source.waiting) {
-    info_.parameters = llama_model_n_params(runner_.llama().model.get());
-  }
+        scheduler_(
+            std::move(llama), measured.pace, measured.bytes_per_cell,
+            {std::clamp(source.slots, 1U, kMaxSlots), source.waiting, batch_of(source), info_.context_length,
+             source.stall, source.forget_after, source.prompt_lookup.value_or(measured.lookup_pays), info_.fim}) {}
 
   [[nodiscard]] const ModelInfo& info() const { return info_; }
   [[nodiscard]] const PromptBuilder& prompts() const { return prompts_; }
-
-  Result<Outcome> generate(const Request& request, Listener& listener, const std::stop_token& stop) {
-    auto prompt = prompts_.build(request);
-    if (!prompt) return base::pass_on(prompt);
-    auto turn = turns_.wait(stop);
-    if (!turn && turn.error().kind == ErrorKind::cancelled) {
-      Outcome outcome;
-      outcome.reason = StopReason::cancelled;
-      return outcome;
-    }
-    if (!turn) return base::pass_on(turn);
-    auto outcome = runner_.run(prompt->tokens, request, listener, stop);
-    if (outcome) outcome->truncated = prompt->truncated;
-    const std::scoped_lock lock(mutex_);
-    ++total_.requests;
-    if (outcome) {
-      total_.prompt_tokens += outcome->prompt_tokens;
-      total_.cached_tokens += outcome->cached_tokens;
-      total_.generated_tokens += outcome->generated_tokens;
-      total_.cancelled += outcome->reason == StopReason::cancelled ? 1U : 0U;
-    }
-    return outcome;
-  }
-
-  [[nodiscard]] EngineStatus status() const {
-    const std::scoped_lock lock(mutex_);
-    EngineStatus status = total_;
-    const auto length = static_cast<unsigned>(turns_.length());
-    status.slots = 1;
-    status.busy = std::min(length, 1U);
-    status.queued = length - status.busy;
-    status.queue_limit = waiting_;
-    return status;
-  }
-
-  void forget(const std::string& tenant) {
-    if (const auto turn = turns_.wait({})) runner_.forget(tenant);
-  }
+  [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
 
  private:
   ModelInfo info_;
   PromptBuilder prompts_;
-  Runner runner_;
-  Turns turns_;
-  unsigned waiting_;
-  mutable std::mutex mutex_;
-  EngineStatus total_;
+  Scheduler scheduler_;
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -120,16 +99,23 @@ Result<std::unique_ptr<Engine>> Engine::load(const ModelSource& source) {
   auto gguf = read_gguf(file->bytes());
   if (!gguf) return base::pass_on(gguf);
   ModelInfo info = describe(*gguf, *file, source);
-  auto llama = load_llama(*file, source, info.context_length);
+  auto llama = load_llama(*file, source, size_of(*gguf, source, info.context_length));
   if (!llama) return base::pass_on(llama);
-  auto state = std::make_unique<State>(std::move(info), std::move(*llama), source, *gguf);
+  auto measured = calibrate(*llama, batch_of(source));
+  if (!measured) return base::pass_on(measured);
+  info.parameters = llama_model_n_params(llama->model.get());
+  auto state = std::make_unique<State>(std::move(info), std::move(*llama), *measured, source, *gguf);
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
 const ModelInfo& Engine::info() const { return state_->info(); }
 
 Result<Outcome> Engine::generate(const Request& request, Listener& listener, std::stop_token stop) {
-  return state_->generate(request, listener, stop);
+  auto prompt = state_->prompts().build(request);
+  if (!prompt) return base::pass_on(prompt);
+  auto outcome = state_->scheduler().run(request, std::move(prompt->tokens), listener, stop);
+  if (outcome) outcome->truncated = prompt->truncated;
+  return outcome;
 }
 
 Result<Tokens> Engine::tokenize(std::string_view text, bool special, bool add_bos) const {
@@ -142,10 +128,10 @@ Result<std::string> Engine::chat_text(const std::vector<ChatMessage>& messages) 
   return state_->prompts().chat_text(messages);
 }
 
-EngineStatus Engine::status() const { return state_->status(); }
+EngineStatus Engine::status() const { return state_->scheduler().status(); }
 
-CacheUsage Engine::cache_usage(std::string_view /*tenant*/) const { return {}; }
+CacheUsage Engine::cache_usage(std::string_view tenant) const { return state_->scheduler().usage(tenant); }
 
-void Engine::forget(std::string_view tenant) { state_->forget(std::string(tenant)); }
+void Engine::forget(std::string_view tenant) { state_->scheduler().forget(tenant); }
 
 }  // namespace blindbox::completion

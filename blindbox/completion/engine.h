@@ -28,6 +28,13 @@ struct ModelSource {
   unsigned context = 0;   // tokens; 0: as trained, at most 8192
   unsigned batch = 128;   // tokens of a prompt that are read in one step, at most
   unsigned waiting = 64;  // requests in the queue beside those that run; one more is refused
+  unsigned slots = 8;     // requests that run at once, at most
+  // Memory for keys and values, of what runs and of what is kept for later requests. It takes room as it is used. One
+  // whole context has place in any case.
+  std::uint64_t cache_bytes = std::uint64_t{512} << 20;
+  std::chrono::milliseconds stall{250};    // that reading one request's prompt may hold up another's next token
+  std::chrono::seconds forget_after{900};  // a cached prompt that nobody used for so long is wiped
+  std::optional<bool> prompt_lookup;       // guess ahead from the text itself; unset: where a measurement says it pays
 };
 
 struct ModelInfo {

@@ -102,6 +102,26 @@ TEST(Gguf, NumbersThatDivideOrAllocateAreBounded) {
   EXPECT_THAT(error_of(patched(at, 3, 4)), HasSubstr("do not divide"));
 }
 
+TEST(Gguf, FamiliesAndTheirTokenizers) {
+  for (const char* const name : {"starcoder", "starcoder2", "llama", "qwen2"}) {
+    EXPECT_EQ(error_of(make_tiny_model({.architecture = name})), "accepted") << name;
+  }
+  const TinyModel spelling{.architecture = "llama", .sentence_piece = true};
+  EXPECT_EQ(error_of(make_tiny_model(spelling)), "accepted");
+  Bytes file = make_tiny_model(spelling);
+  file[find(file, "<0x41>") + 1] = std::byte{'1'};
+  EXPECT_THAT(error_of(file), HasSubstr("no token <0x41>"));
+  file = make_tiny_model(spelling);
+  file[find(file, "<0x41>") + 4] = std::byte{'2'};
+  EXPECT_THAT(error_of(file), HasSubstr("a token twice"));
+  file = make_tiny_model(spelling);
+  file[find(file, "tokenizer.ggml.scores")] = std::byte{'T'};
+  EXPECT_THAT(error_of(file), HasSubstr("no scores"));
+  file = make_tiny_model({});
+  file[find(file, "tokenizer.ggml.merges")] = std::byte{'T'};
+  EXPECT_THAT(error_of(file), HasSubstr("no merges"));
+}
+
 TEST(Gguf, DuplicatesAreRefused) {
   GgufWriter keys;
   keys.u32("a", 1);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
 namespace blindbox::completion {
 namespace {
@@ -33,15 +35,24 @@ struct Bound {
   const char* key;  // below the architecture's name
   std::uint64_t least;
   std::uint64_t most;
+  bool required = true;
 };
 constexpr std::array kBounds = {
-    Bound{"context_length", 16, 1U << 20},  Bound{"embedding_length", 8, 1U << 16},    Bound{"block_count", 1, 512},
-    Bound{"attention.head_count", 1, 1024}, Bound{"feed_forward_length", 1, 1U << 20},
+    Bound{"context_length", 16, 1U << 20},
+    Bound{"embedding_length", 8, 1U << 16},
+    Bound{"block_count", 1, 512},
+    Bound{"attention.head_count", 1, 1024},
+    Bound{"feed_forward_length", 1, 1U << 20},
+    Bound{"attention.key_length", 2, 1024, false},
+    Bound{"attention.value_length", 2, 1024, false},
+    Bound{"rope.dimension_count", 2, 1024, false},
+    Bound{"expert_count", 0, 0, false},  // mixtures of experts have not been tried
 };
 
 Result<void> check_shape(const Gguf& gguf) {
   const std::string prefix = gguf.architecture + ".";
   for (const Bound& bound : kBounds) {
+    if (!bound.required && !gguf.numbers.contains(prefix + bound.key)) continue;
     const std::uint64_t value = gguf.number(prefix + bound.key, 0);
     if (value < bound.least || value > bound.most) {
       return refused(prefix + bound.key + " is missing or out of bounds",
@@ -55,6 +66,35 @@ Result<void> check_shape(const Gguf& gguf) {
     return refused("its attention heads do not divide evenly",
                    std::to_string(heads) + " heads, " + std::to_string(kv_heads) + " key/value heads");
   }
+  // Positions rotate pairs of a head's numbers: an odd or a longer part of it is an assertion in llama.cpp.
+  const std::uint64_t head =
+      gguf.number(prefix + "attention.key_length", gguf.number(prefix + "embedding_length", 0) / heads);
+  const std::uint64_t rotated = gguf.number(prefix + "rope.dimension_count", head);
+  if (gguf.architecture != "starcoder" && (rotated % 2 != 0 || rotated > head)) {
+    return refused("it rotates an impossible part of a head",
+                   std::to_string(rotated) + " of " + std::to_string(head) + " numbers");
+  }
+  return {};
+}
+
+// llama.cpp's tokenizers assert or throw over tables that miss these, some only when a text comes.
+Result<void> check_tables(const Gguf& gguf, bool sentence_piece) {
+  std::vector<std::string_view> sorted(gguf.tokens.begin(), gguf.tokens.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end(),
+                                        [](std::string_view a, std::string_view b) { return a == b && !a.empty(); });
+  if (twice != sorted.end()) return refused("its vocabulary has a token twice");
+  if (!sentence_piece) {
+    if (!gguf.numbers.contains("tokenizer.ggml.merges[]")) return refused("its tokenizer has no merges");
+    return {};
+  }
+  if (!gguf.numbers.contains("tokenizer.ggml.scores[]")) return refused("its tokenizer has no scores");
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    const std::string name = std::string("<0x") + kDigits[byte / 16] + kDigits[byte % 16] + ">";
+    if (std::binary_search(sorted.begin(), sorted.end(), name)) continue;
+    return refused("its tokenizer cannot spell every byte", "there is no token " + name);
+  }
   return {};
 }
 
@@ -66,7 +106,7 @@ Result<void> check_tokenizer(const Gguf& gguf) {
   for (const char* key : {"tokenizer.ggml.token_type[]", "tokenizer.ggml.scores[]"}) {
     if (gguf.number(key, count) != count) return refused("its tokenizer tables differ in length", key);
   }
-  return {};
+  return check_tables(gguf, model == "llama");
 }
 
 }  // namespace

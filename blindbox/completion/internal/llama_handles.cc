@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "blindbox/completion/internal/kv_memory.h"
+
 namespace blindbox::completion {
 namespace {
 
@@ -60,7 +62,7 @@ unsigned thread_count(unsigned wanted, std::size_t model_bytes) {
   return std::max(cores - 1, 1U);
 }
 
-Result<Llama> load(const ModelFile& file, const ModelSource& source, unsigned context_length, std::string& error) {
+Result<Llama> load(const ModelFile& file, const ModelSource& source, const ContextSize& size, std::string& error) {
   const auto failed = [&error](const std::string& what) {
     return base::fail(ErrorKind::model, what, printable(error));
   };
@@ -82,13 +84,21 @@ Result<Llama> load(const ModelFile& file, const ModelSource& source, unsigned co
 
   const unsigned threads = thread_count(source.threads, file.bytes().size());
   llama_context_params params = llama_context_default_params();
-  params.n_ctx = context_length;
-  params.n_batch = params.n_ubatch = std::clamp(source.batch, 1U, 2048U);
-  params.n_seq_max = 1;
+  params.n_ctx = size.cells;
+  params.n_batch = params.n_ubatch = size.batch;
+  params.n_outputs_max = size.outputs;
+  params.n_seq_max = size.sequences;
+  // One stream: a step holds tokens of any sequences, and sequences share the cells of a common beginning. Flash
+  // attention passes over the cells of others and keeps a cell's values together, so that they can be wiped.
+  params.kv_unified = true;
+  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
   params.n_threads = params.n_threads_batch = static_cast<std::int32_t>(threads);
   params.no_perf = true;
+  llama.memory = std::make_unique<KvMemory>();
+  llama.memory->watch(params);
   llama.context.reset(llama_init_from_model(llama.model.get(), params));
   if (!llama.context) return failed("the model's context cannot be made");
+  llama.memory->attach(llama.context.get());
 
   ggml_threadpool_params pool = ggml_threadpool_params_default(static_cast<int>(threads));
   pool.poll = 0;  // sleep between steps instead of spinning beside the TLS threads
@@ -125,12 +135,17 @@ void LlamaDeleter::operator()(llama_context* context) const { llama_free(context
 void LlamaDeleter::operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
 void LlamaDeleter::operator()(ggml_threadpool* pool) const { ggml_threadpool_free(pool); }
 
-Result<Llama> load_llama(const ModelFile& file, const ModelSource& source, unsigned context_length) {
+Llama::Llama() = default;
+Llama::Llama(Llama&&) noexcept = default;
+Llama& Llama::operator=(Llama&&) noexcept = default;
+Llama::~Llama() = default;
+
+Result<Llama> load_llama(const ModelFile& file, const ModelSource& source, const ContextSize& size) {
   std::string error;
   try {
     const LogDuringLoad log(error);
     llama_backend_init();
-    return load(file, source, context_length, error);
+    return load(file, source, size, error);
   } catch (const std::exception& problem) {
     return base::fail(ErrorKind::model, "the model file cannot be loaded", printable(problem.what()));
   }
@@ -185,21 +200,6 @@ std::string token_bytes(const llama_vocab* vocab, Token token, bool special) {
     piece.resize(static_cast<std::size_t>(-count));
   }
   return {};
-}
-
-Owned<llama_sampler> make_sampler(const Request& request) {
-  llama_sampler_chain_params params = llama_sampler_chain_default_params();
-  params.no_perf = true;
-  Owned<llama_sampler> chain(llama_sampler_chain_init(params));
-  if (request.temperature <= 0) {
-    llama_sampler_chain_add(chain.get(), llama_sampler_init_greedy());
-    return chain;
-  }
-  if (request.top_k > 0) llama_sampler_chain_add(chain.get(), llama_sampler_init_top_k(request.top_k));
-  if (request.top_p < 1) llama_sampler_chain_add(chain.get(), llama_sampler_init_top_p(request.top_p, 1));
-  llama_sampler_chain_add(chain.get(), llama_sampler_init_temp(request.temperature));
-  llama_sampler_chain_add(chain.get(), llama_sampler_init_dist(request.seed));
-  return chain;
 }
 
 }  // namespace blindbox::completion

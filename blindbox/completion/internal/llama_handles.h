@@ -28,8 +28,26 @@ struct LlamaDeleter {
 template <typename T>
 using Owned = std::unique_ptr<T, LlamaDeleter>;
 
+class KvMemory;
+
+// How much a context can hold at once.
+struct ContextSize {
+  unsigned cells;      // tokens of all sequences together
+  unsigned sequences;  // that a step may hold tokens of
+  unsigned batch;      // tokens of a step
+  unsigned outputs;    // of them, those whose logits are wanted
+};
+
 // In the order in which they must be destroyed, last first.
 struct Llama {
+  Llama();
+  Llama(Llama&&) noexcept;
+  Llama& operator=(Llama&&) noexcept;
+  Llama(const Llama&) = delete;
+  Llama& operator=(const Llama&) = delete;
+  ~Llama();
+
+  std::unique_ptr<KvMemory> memory;
   Owned<llama_model> model;
   Owned<ggml_threadpool> threads;
   Owned<llama_context> context;
@@ -38,7 +56,7 @@ struct Llama {
 
 // Parses the model and copies its weights; the file is not needed afterwards. llama.cpp's log goes to ours at debug
 // level while this runs, and nowhere at all later, so that no prompt can get into it.
-[[nodiscard]] Result<Llama> load_llama(const ModelFile& file, const ModelSource& source, unsigned context_length);
+[[nodiscard]] Result<Llama> load_llama(const ModelFile& file, const ModelSource& source, const ContextSize& size);
 
 // Text as tokens, with literal special tokens in it left as text.
 [[nodiscard]] Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text);
@@ -48,7 +66,5 @@ struct Llama {
 
 // The bytes of a token; of a special one its name where special is set, else none.
 [[nodiscard]] std::string token_bytes(const llama_vocab* vocab, Token token, bool special = false);
-
-[[nodiscard]] Owned<llama_sampler> make_sampler(const Request& request);
 
 }  // namespace blindbox::completion

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GGUF files made in memory, for tests: a writer that can also write nonsense, and a complete random model of
-// SantaCoder's architecture with a byte-level tokenizer, a few hundred kilobytes large.
+// GGUF files made in memory, for tests: a writer that can also write nonsense, and complete random models of the
+// architectures that we load with a byte-level tokenizer, a few hundred kilobytes large.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@ class GgufWriter {
   void u32(std::string_view key, std::uint32_t value);
   void f32(std::string_view key, float value);
   void texts(std::string_view key, const std::vector<std::string>& values);
+  void f32s(std::string_view key, const std::vector<float>& values);
   void i32s(std::string_view key, const std::vector<std::int32_t>& values);
   // A key-value pair as it stands in the file, whatever it says.
   void raw_pair(ByteView pair);
@@ -35,15 +36,17 @@ class GgufWriter {
 };
 
 struct TinyModel {
-  std::string architecture = "starcoder";
+  std::string architecture = "starcoder";  // with learned positions; others rotate theirs: starcoder2, llama, qwen2
   std::uint32_t context = 256;
   std::uint32_t width = 32;
   std::uint32_t heads = 2;
+  std::uint32_t kv_heads = 1;
   std::uint32_t layers = 2;
   std::uint32_t seed = 1;
-  bool hyphens = true;        // "<fim-prefix>", else "<fim_prefix>"; empty fim_type below for none
-  std::int32_t fim_type = 3;  // enum llama_token_type: 3 control, 4 user defined, 0: no such tokens at all
-  bool fim_keys = false;      // name them in the metadata as well
+  bool hyphens = true;          // "<fim-prefix>", else "<fim_prefix>"; empty fim_type below for none
+  std::int32_t fim_type = 3;    // enum llama_token_type: 3 control, 4 user defined, 0: no such tokens at all
+  bool fim_keys = false;        // name them in the metadata as well
+  bool sentence_piece = false;  // Llama's kind of tokenizer: 0 unknown, 1 and 2 the text's ends, 3 to 258 the bytes
 };
 
 // The model as a file's bytes. Token ids: bytes 0 to 255, then end of text, fim prefix, middle, suffix.

@@ -85,24 +85,66 @@ void add_tokenizer(GgufWriter& out, const TinyModel& shape) {
   }
 }
 
+// Bytes as Llama's tokenizer names them, "<0x00>" to "<0xFF>", and the space's sign before a few letters.
+void add_sentence_piece(GgufWriter& out) {
+  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
+  std::vector<std::int32_t> types = {2, 3, 3};
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    tokens.push_back(std::string("<0x") + kDigits[byte / 16] + kDigits[byte % 16] + ">");
+    types.push_back(6);
+  }
+  tokens.emplace_back("\xE2\x96\x81");
+  types.push_back(1);
+  out.text("tokenizer.ggml.model", "llama");
+  out.texts("tokenizer.ggml.tokens", tokens);
+  out.i32s("tokenizer.ggml.token_type", types);
+  out.f32s("tokenizer.ggml.scores", std::vector<float>(tokens.size(), 0.0F));
+  out.u32("tokenizer.ggml.bos_token_id", 1);
+  out.u32("tokenizer.ggml.eos_token_id", 2);
+  out.u32("tokenizer.ggml.unknown_token_id", 0);
+}
+
+struct Style {
+  bool norm_bias;  // layer norm, else root mean square
+  bool qkv_fused;  // one matrix
+  bool qkv_bias;
+  bool other_bias;
+  bool gate;  // a gated feed-forward part
+};
+
+Style style_of(const std::string& architecture) {
+  if (architecture == "llama") return {false, false, false, false, true};
+  if (architecture == "qwen2") return {false, false, true, false, true};
+  return {true, architecture != "starcoder2", true, true, false};
+}
+
 void add_layer(GgufWriter& out, Weights& weights, const TinyModel& shape, const std::string& block) {
   const std::uint64_t width = shape.width;
-  const std::uint64_t qkv = width + 2 * width / shape.heads;  // one key/value head
-  const auto matrix = [&](const char* name, std::uint64_t in, std::uint64_t rows) {
+  const std::uint64_t kv = width / shape.heads * shape.kv_heads;
+  const Style style = style_of(shape.architecture);
+  const auto matrix = [&](const char* name, std::uint64_t in, std::uint64_t rows, bool bias) {
     out.tensor(block + name + ".weight", {in, rows},
                weights.random(in * rows, 1.5F / std::sqrt(static_cast<float>(in))));
-    out.tensor(block + name + ".bias", {rows}, weights.random(rows, 0.02F));
+    if (bias) out.tensor(block + name + ".bias", {rows}, weights.random(rows, 0.02F));
   };
   const auto norm = [&](const char* name) {
     out.tensor(block + name + ".weight", {width}, std::vector<float>(width, 1.0F));
-    out.tensor(block + name + ".bias", {width}, std::vector<float>(width, 0.0F));
+    if (style.norm_bias) out.tensor(block + name + ".bias", {width}, std::vector<float>(width, 0.0F));
   };
   norm("attn_norm");
-  matrix("attn_qkv", width, qkv);
-  matrix("attn_output", width, width);
+  if (style.qkv_fused) {
+    matrix("attn_qkv", width, width + 2 * kv, true);
+  } else {
+    matrix("attn_q", width, width, style.qkv_bias);
+    matrix("attn_k", width, kv, style.qkv_bias);
+    matrix("attn_v", width, kv, style.qkv_bias);
+  }
+  matrix("attn_output", width, width, style.other_bias);
   norm("ffn_norm");
-  matrix("ffn_up", width, 4 * width);
-  matrix("ffn_down", 4 * width, width);
+  if (style.gate) matrix("ffn_gate", width, 4 * width, false);
+  matrix("ffn_up", width, 4 * width, style.other_bias);
+  matrix("ffn_down", 4 * width, width, style.other_bias);
 }
 
 }  // namespace
@@ -156,6 +198,16 @@ void GgufWriter::i32s(std::string_view key, const std::vector<std::int32_t>& val
   raw_pair(pair);
 }
 
+void GgufWriter::f32s(std::string_view key, const std::vector<float>& values) {
+  Bytes pair;
+  put_text(pair, key);
+  put<std::uint32_t>(pair, 9);
+  put<std::uint32_t>(pair, 6);
+  put<std::uint64_t>(pair, values.size());
+  for (const float value : values) put<std::uint32_t>(pair, std::bit_cast<std::uint32_t>(value));
+  raw_pair(pair);
+}
+
 void GgufWriter::tensor(std::string_view name, const std::vector<std::uint64_t>& shape,
                         const std::vector<float>& values) {
   put_text(infos_, name);
@@ -190,20 +242,32 @@ Bytes make_tiny_model(const TinyModel& shape) {
   out.u32(prefix + "feed_forward_length", 4 * shape.width);
   out.u32(prefix + "block_count", shape.layers);
   out.u32(prefix + "attention.head_count", shape.heads);
-  out.u32(prefix + "attention.head_count_kv", 1);
-  out.f32(prefix + "attention.layer_norm_epsilon", 1e-5F);
-  add_tokenizer(out, shape);
+  out.u32(prefix + "attention.head_count_kv", shape.kv_heads);
+  const Style style = style_of(shape.architecture);
+  out.f32(prefix + (style.norm_bias ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"), 1e-5F);
+  if (shape.sentence_piece) {
+    add_sentence_piece(out);
+  } else {
+    add_tokenizer(out, shape);
+  }
 
   Weights weights(shape.seed);
   const std::uint64_t vocabulary = shape.fim_type == 0 ? 257 : 260;
   const std::uint64_t width = shape.width;
   out.tensor("token_embd.weight", {width, vocabulary}, weights.random(width * vocabulary, 1.0F));
-  out.tensor("position_embd.weight", {width, shape.context}, weights.random(width * shape.context, 0.5F));
+  if (shape.architecture == "starcoder") {
+    out.tensor("position_embd.weight", {width, shape.context}, weights.random(width * shape.context, 0.5F));
+  }
   out.tensor("output_norm.weight", {width}, std::vector<float>(width, 1.0F));
-  out.tensor("output_norm.bias", {width}, std::vector<float>(width, 0.0F));
+  if (style.norm_bias) out.tensor("output_norm.bias", {width}, std::vector<float>(width, 0.0F));
   // Special tokens get the logit zero, so that a generation runs until something else stops it.
   std::vector<float> output = weights.random(width * vocabulary, 1.0F);
-  std::fill(output.begin() + static_cast<std::ptrdiff_t>(width) * 256, output.end(), 0.0F);
+  const auto row = static_cast<std::ptrdiff_t>(width);
+  if (shape.sentence_piece) {
+    std::fill(output.begin(), output.begin() + row * 3, 0.0F);
+  } else {
+    std::fill(output.begin() + row * 256, output.end(), 0.0F);
+  }
   out.tensor("output.weight", {width, vocabulary}, output);
   for (std::uint32_t i = 0; i < shape.layers; ++i) add_layer(out, weights, shape, "blk." + std::to_string(i) + ".");
   return out.finish();

@@ -71,6 +71,11 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
 
+    def cpu(self):
+        """Seconds of all threads: on a busy machine steadier than the wall's."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self):
         self.process.kill()
         self.process.wait()
@@ -87,7 +92,8 @@ def together(tasks):
 
 
 def typing(server, clients, rounds, tokens):
-    """Requests a second, and the median time to the first token of a request whose beginning is known."""
+    """Requests a second of wall and of CPU, and the median time to the first token of a request whose beginning is
+    known."""
     first = []
 
     def user(number):
@@ -99,8 +105,10 @@ def typing(server, clients, rounds, tokens):
 
     for number in range(clients):  # each file is open already: what is measured is typing
         server.infill(code(f"{clients}u{number}", BEFORE), code(f"{number}b", AFTER), 1)
+    cpu = server.cpu()
     seconds = together([lambda n=n: user(n) for n in range(clients)])
-    return clients * rounds / seconds, statistics.median(first) * 1000
+    cpu = max(server.cpu() - cpu, 0.01)
+    return clients * rounds / seconds, clients * rounds / cpu, statistics.median(first) * 1000
 
 
 def stall(server):
@@ -137,7 +145,9 @@ def cancel(server):
 def measure(server, options):
     figures = {}
     for clients in (1, 4, 8):
-        figures[f"requests a second, {clients} clients"], first = typing(server, clients, options.rounds, options.tokens)
+        wall, cpu, first = typing(server, clients, options.rounds, options.tokens)
+        figures[f"requests a second, {clients} clients"] = wall
+        figures[f"requests a CPU second, {clients} clients"] = cpu
         if clients == 1:
             figures["warm first token, ms"] = first
     figures["worst stall of another user, ms"] = stall(server)
@@ -198,7 +208,7 @@ def report(results):
             line += f" {other[name]:10.2f}   {value / other[name] if other[name] else float('inf'):6.3f} x"
         print(line)
     if other:
-        ratio = min(ours[name] / other[name] for name in ours if name.startswith("requests"))
+        ratio = min(ours[name] / other[name] for name in ours if name.startswith("requests a second"))
         print(f"requests a second while typing: {ratio:.2f} x (target at least 3, {'reached' if ratio >= 3 else 'missed'})")
 
 

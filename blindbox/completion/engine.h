@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "blindbox/base/digest.h"
+#include "blindbox/completion/chat_prompt.h"
 #include "blindbox/completion/fim_prompt.h"
 
 namespace blindbox::completion {
@@ -50,17 +51,6 @@ struct ModelInfo {
   std::optional<FimTokens> fim;
 };
 
-struct ChatMessage {
-  std::string role;
-  std::string content;
-};
-
-// A neighbouring file, for models that were trained with whole repositories.
-struct ExtraFile {
-  std::string filename;
-  std::string text;
-};
-
 struct Request {
   std::string prefix;                 // the prompt, or what stands before the cursor
   std::optional<std::string> suffix;  // set (even if empty): fill the hole between the two
@@ -68,6 +58,7 @@ struct Request {
   std::vector<Token> prompt_tokens;   // not empty: in place of prefix, as they are
   std::vector<ExtraFile> extra;       // for a hole: neighbouring files, and the repository's name
   std::string repository;
+  std::string filename;       // of the file with the hole, where it is known
   unsigned max_tokens = 128;  // 0 only reads the prompt, so that the next request finds it cached
   float temperature = 0;      // 0: always the likeliest token
   float top_p = 1;

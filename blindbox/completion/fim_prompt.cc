@@ -2,41 +2,12 @@
 #include "blindbox/completion/fim_prompt.h"
 
 #include <algorithm>
-#include <array>
 
 #include "blindbox/base/bytes.h"
+#include "blindbox/completion/internal/fim_files.h"
 
 namespace blindbox::completion {
 namespace {
-
-struct Spelling {
-  std::string_view prefix;
-  std::string_view suffix;
-  std::string_view middle;
-  FimOrder order;
-};
-
-// docs/models.md lists them. DeepSeek's "hole" stands where the suffix begins and its "end" where the middle does.
-constexpr std::array kSpellings = {
-    Spelling{"<fim-prefix>", "<fim-suffix>", "<fim-middle>", FimOrder::spm},        // SantaCoder
-    Spelling{"<fim_prefix>", "<fim_suffix>", "<fim_middle>", FimOrder::psm},        // StarCoder, Granite
-    Spelling{"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", FimOrder::psm},  // Qwen2.5-Coder
-    Spelling{"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", FimOrder::psm},  // DeepSeek-Coder
-};
-
-Token token_by_text(const Gguf& gguf, std::string_view text) {
-  const auto found = std::find(gguf.tokens.begin(), gguf.tokens.end(), text);
-  return found == gguf.tokens.end() ? -1 : static_cast<Token>(found - gguf.tokens.begin());
-}
-
-// The key's token where it is in the vocabulary; newer files say fim_pre, older ones prefix.
-Token token_by_key(const Gguf& gguf, const char* key, const char* old_key) {
-  for (const char* name : {key, old_key}) {
-    const std::uint64_t id = gguf.number(std::string("tokenizer.ggml.") + name + "_token_id", gguf.tokens.size());
-    if (id < gguf.tokens.size()) return static_cast<Token>(id);
-  }
-  return -1;
-}
 
 // A token covers 3 to 4 bytes of code; text beyond this many bytes a token is cut before it is tokenised, so that a
 // file of megabytes costs no more than one of the context's size.
@@ -101,64 +72,77 @@ Result<Tokens> cut_prefix(std::string_view text, std::size_t budget, const Token
   return tokens;
 }
 
-}  // namespace
-
-std::optional<FimTokens> find_fim_tokens(const Gguf& gguf) {
-  FimTokens fim;
-  fim.prefix = token_by_key(gguf, "fim_pre", "prefix");
-  fim.suffix = token_by_key(gguf, "fim_suf", "suffix");
-  fim.middle = token_by_key(gguf, "fim_mid", "middle");
-  for (const Spelling& spelling : kSpellings) {
-    const Token prefix = token_by_text(gguf, spelling.prefix);
-    if (fim.prefix >= 0 && fim.prefix != prefix) continue;
-    if (fim.prefix < 0) fim.prefix = prefix;
-    if (fim.suffix < 0) fim.suffix = token_by_text(gguf, spelling.suffix);
-    if (fim.middle < 0) fim.middle = token_by_text(gguf, spelling.middle);
-    fim.order = spelling.order;
-    if (prefix >= 0) break;
-  }
-  const bool distinct = fim.prefix != fim.suffix && fim.suffix != fim.middle && fim.prefix != fim.middle;
-  if (fim.prefix < 0 || fim.suffix < 0 || fim.middle < 0 || !distinct) return std::nullopt;
-  fim.text = gguf.tokens[static_cast<std::size_t>(fim.prefix)];
-  return fim;
+Tokens joined(std::initializer_list<const Tokens*> parts) {
+  Tokens out;
+  for (const Tokens* part : parts) out.insert(out.end(), part->begin(), part->end());
+  return out;
 }
+
+// The two sides of the hole within the room.
+struct Sides {
+  Tokens prefix;
+  Tokens suffix;
+  bool truncated = false;
+};
+
+Result<Sides> fit_sides(const FimRequest& request, std::size_t room, const Tokenize& tokenize) {
+  const std::string_view prefix_text = tail(request.prefix, room * kBytesPerToken);
+  const std::string_view suffix_text = head(request.suffix, room * kBytesPerToken);
+  auto prefix = tokenize(prefix_text);
+  if (!prefix) return base::pass_on(prefix);
+  auto suffix = tokenize(suffix_text);
+  if (!suffix) return base::pass_on(suffix);
+  Sides out{std::move(*prefix), std::move(*suffix), false};
+  out.truncated = prefix_text.size() != request.prefix.size() || suffix_text.size() != request.suffix.size();
+  if (out.prefix.size() + out.suffix.size() <= room) return out;
+  out.truncated = true;
+  // What the prefix leaves over goes to the suffix in sixteenths: a suffix that shrinks with every keystroke would
+  // throw the cache away in SPM order, where it stands first.
+  const std::size_t step = std::max<std::size_t>(room / 16, 1);
+  const std::size_t left = room - std::min(out.prefix.size(), room - room / 4);
+  const std::size_t suffix_budget = std::max(left / step * step, std::min(room / 4, out.suffix.size()));
+  if (out.suffix.size() > suffix_budget) out.suffix.resize(suffix_budget);
+  const std::size_t prefix_budget = room - out.suffix.size();
+  if (out.prefix.size() <= prefix_budget) return out;
+  auto shorter = cut_prefix(prefix_text, prefix_budget, tokenize);
+  if (!shorter) return base::pass_on(shorter);
+  out.prefix = std::move(*shorter);
+  return out;
+}
+
+}  // namespace
 
 Result<FimPrompt> build_fim_prompt(const FimTokens& fim, const FimRequest& request, const Tokenize& tokenize) {
   const std::size_t frame = 3 + (request.bos ? 1U : 0U);
   if (request.budget < frame + 8) {
     return base::fail(ErrorKind::limit, "no room for a prompt beside the tokens that were asked for");
   }
-  const std::size_t room = request.budget - frame;
-  const std::string_view prefix_text = tail(request.prefix, room * kBytesPerToken);
-  auto prefix = tokenize(prefix_text);
-  if (!prefix) return base::pass_on(prefix);
-  auto suffix = tokenize(head(request.suffix, room * kBytesPerToken));
-  if (!suffix) return base::pass_on(suffix);
-
-  FimPrompt out;
-  out.truncated = prefix_text.size() != request.prefix.size() || suffix->size() > room;
-  if (prefix->size() + suffix->size() > room) {
-    out.truncated = true;
-    // What the prefix leaves over goes to the suffix in sixteenths: a suffix that shrinks with every keystroke would
-    // throw the cache away in SPM order, where it stands first.
-    const std::size_t step = std::max<std::size_t>(room / 16, 1);
-    const std::size_t left = room - std::min(prefix->size(), room - room / 4);
-    const std::size_t suffix_budget = std::max(left / step * step, std::min(room / 4, suffix->size()));
-    if (suffix->size() > suffix_budget) suffix->resize(suffix_budget);
-    const std::size_t prefix_budget = room - suffix->size();
-    if (prefix->size() > prefix_budget) prefix = cut_prefix(prefix_text, prefix_budget, tokenize);
-    if (!prefix) return base::pass_on(prefix);
+  std::size_t room = request.budget - frame;
+  auto sides = fit_sides(request, room, tokenize);
+  if (!sides) return base::pass_on(sides);
+  // In steps, so that a keystroke does not change which files stand in front.
+  const std::size_t step = std::max<std::size_t>(room / 8, 1);
+  const std::size_t left = room - sides->prefix.size() - sides->suffix.size();
+  auto files = internal::join_files(fim, request, std::max(left / step * step, room / 4), tokenize);
+  if (!files) return base::pass_on(files);
+  if (const std::size_t used = files->before.size() + files->inside.size(); used > left) {
+    room -= used;
+    sides = fit_sides(request, room, tokenize);
+    if (!sides) return base::pass_on(sides);
   }
-  out.truncated = out.truncated || request.suffix.size() > room * kBytesPerToken;
 
-  const auto append = [&out](const Tokens& more) { out.tokens.insert(out.tokens.end(), more.begin(), more.end()); };
-  if (request.bos) out.tokens.push_back(*request.bos);
-  out.tokens.push_back(fim.prefix);
-  if (fim.order == FimOrder::psm) append(*prefix);
-  out.tokens.push_back(fim.suffix);
-  append(*suffix);
-  out.tokens.push_back(fim.middle);
-  if (fim.order == FimOrder::spm) append(*prefix);
+  const Tokens bos = request.bos ? Tokens{*request.bos} : Tokens{};
+  const Tokens p{fim.prefix};
+  const Tokens s{fim.suffix};
+  const Tokens m = fim.middle >= 0 ? Tokens{fim.middle} : Tokens{};
+  const Tokens prefix = joined({&files->inside, &sides->prefix});
+  FimPrompt out;
+  out.truncated = sides->truncated;
+  switch (fim.order) {
+    case FimOrder::psm: out.tokens = joined({&bos, &files->before, &p, &prefix, &s, &sides->suffix, &m}); break;
+    case FimOrder::spm: out.tokens = joined({&bos, &files->before, &p, &s, &sides->suffix, &m, &prefix}); break;
+    case FimOrder::suffix_first: out.tokens = joined({&bos, &files->before, &s, &sides->suffix, &p, &prefix}); break;
+  }
   return out;
 }
 

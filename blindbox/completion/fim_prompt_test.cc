@@ -26,7 +26,7 @@ constexpr Token kP = 1001;
 constexpr Token kS = 1002;
 constexpr Token kM = 1003;
 
-FimTokens fim(FimOrder order) { return {kP, kS, kM, order, ""}; }
+FimTokens fim(FimOrder order) { return {kP, kS, order == FimOrder::suffix_first ? -1 : kM, order, ""}; }
 
 FimPrompt build(FimOrder order, std::string_view prefix, std::string_view suffix, std::size_t budget = 1000) {
   auto prompt = build_fim_prompt(fim(order), {prefix, suffix, budget, std::nullopt}, bytes_as_tokens);
@@ -84,6 +84,7 @@ TEST(FimPrompt, Orders) {
   EXPECT_THAT(build(FimOrder::psm, "ab", "c").tokens, ElementsAre(kP, 'a', 'b', kS, 'c', kM));
   EXPECT_THAT(build(FimOrder::spm, "ab", "c").tokens, ElementsAre(kP, kS, 'c', kM, 'a', 'b'));
   EXPECT_THAT(build(FimOrder::spm, "", "").tokens, ElementsAre(kP, kS, kM));
+  EXPECT_THAT(build(FimOrder::suffix_first, "ab", "c").tokens, ElementsAre(kS, 'c', kP, 'a', 'b'));
 }
 
 TEST(FimPrompt, BeginsWithTheModelsStartToken) {

@@ -11,6 +11,8 @@
 namespace blindbox::completion {
 namespace {
 
+constexpr std::size_t kMaxChat = std::size_t{64} << 20;
+
 Result<void> check_text(const Request& request) {
   bool valid = base::is_utf8(request.prefix) && (!request.suffix || base::is_utf8(*request.suffix));
   for (const ChatMessage& message : request.chat) valid = valid && base::is_utf8(message.content);
@@ -51,13 +53,27 @@ Result<Prompt> PromptBuilder::hole(const Request& request) const {
   fim.suffix = *request.suffix;
   fim.budget = context_ - std::min<std::size_t>(request.max_tokens, context_ / 2);
   fim.bos = bos_;
+  fim.extra = request.extra;
+  fim.repository = request.repository;
+  fim.filename = request.filename;
   auto prompt = build_fim_prompt(*fim_, fim, [this](std::string_view text) { return tokenize_text(vocab_, text); });
   if (!prompt) return base::pass_on(prompt);
   return Prompt{std::move(prompt->tokens), prompt->truncated};
 }
 
-Result<Prompt> PromptBuilder::chat(const Request& /*request*/) const {
-  return base::fail(ErrorKind::model, "this model cannot answer messages", name_ + " has no chat template");
+Result<Prompt> PromptBuilder::chat(const Request& request) const {
+  std::size_t bytes = 0;
+  for (const ChatMessage& message : request.chat) bytes += message.content.size();
+  if (bytes / longest_token_ > context_) return too_long(bytes / longest_token_, "at least ");
+  const ChatTokenize tokenize{[this](std::string_view text) { return tokenize_markup(vocab_, text); },
+                              [this](std::string_view text) { return tokenize_text(vocab_, text); }};
+  auto tokens = build_chat_prompt(
+      request.chat, [this](const std::vector<ChatMessage>& messages) { return chat_text(messages); }, tokenize);
+  if (!tokens) return base::pass_on(tokens);
+  if (bos_ && (tokens->empty() || tokens->front() != *bos_)) tokens->insert(tokens->begin(), *bos_);
+  if (tokens->empty()) return base::fail(ErrorKind::malformed, "the messages are empty");
+  if (tokens->size() > context_) return too_long(tokens->size(), "");
+  return Prompt{std::move(*tokens), false};
 }
 
 Result<Prompt> PromptBuilder::plain(const Request& request) const {
@@ -107,8 +123,31 @@ Result<std::string> PromptBuilder::detokenize(const Tokens& tokens) const {
   return text;
 }
 
-Result<std::string> PromptBuilder::chat_text(const std::vector<ChatMessage>& /*messages*/) const {
-  return base::fail(ErrorKind::model, "this model cannot answer messages", name_ + " has no chat template");
+Result<std::string> PromptBuilder::chat_text(const std::vector<ChatMessage>& messages) const {
+  const char* const chat_template = llama_model_chat_template(model_, nullptr);
+  if (chat_template == nullptr) {
+    return base::fail(ErrorKind::model, "this model cannot answer messages", name_ + " has no chat template",
+                      "load an instruction model, or ask for a completion");
+  }
+  std::vector<llama_chat_message> list;
+  std::size_t size = 4096;
+  for (const ChatMessage& message : messages) {
+    list.push_back({message.role.c_str(), message.content.c_str()});
+    size += 2 * (message.role.size() + message.content.size()) + 256;
+  }
+  if (size > kMaxChat) return base::fail(ErrorKind::limit, "the messages are too long");
+  std::string out(size, '\0');
+  try {
+    const std::int32_t length = llama_chat_apply_template(chat_template, list.data(), list.size(), true, out.data(),
+                                                          static_cast<std::int32_t>(out.size()));
+    if (length >= 0 && static_cast<std::size_t>(length) <= out.size()) {
+      out.resize(static_cast<std::size_t>(length));
+      return out;
+    }
+  } catch (const std::exception&) {  // told below
+  }
+  return base::fail(ErrorKind::model, "this model cannot answer messages",
+                    "the chat template of " + name_ + " is none of those that llama.cpp knows");
 }
 
 }  // namespace blindbox::completion

@@ -40,6 +40,7 @@ void add_image(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 void add_shell_completion(CLI::App& app, Action& action);
 void add_model(CLI::App& app, Action& action);
+void add_key(CLI::App& app, Action& action);
 void add_engine(CLI::App& app, Action& action);
 
 // Prints the error to standard error; its exit status.

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // "blindbox engine": the child that serve starts. Not for the command line by hand.
+#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
-#include "blindbox/completion/app.h"
+#include "blindbox/api/app.h"
 #include "blindbox/gateway/gateway.h"
 #include "blindbox/http/server.h"
 #include "command.h"
@@ -18,6 +21,7 @@ struct Options {
   std::string model;
   std::string model_sha256;
   unsigned threads = 0;
+  std::string keys;
   pid_t parent = 0;
 };
 
@@ -37,13 +41,54 @@ Result<std::unique_ptr<completion::Engine>> load(const Options& options) {
   return completion::Engine::load(source);
 }
 
+// SIGTERM begins nothing new; when the engine ends is the gateway's to say, which finishes its answers first. SIGHUP reads
+// the key file anew, and so does a change of it, looked for every second: a rename, which is how files are replaced, is no
+// event on the file itself.
+class Caretaker {
+ public:
+  Caretaker(boost::asio::io_context& io, api::App& application, std::shared_ptr<keys::KeyRing> keys)
+      : application_(application), keys_(std::move(keys)), signals_(io, SIGTERM, SIGINT, SIGHUP), timer_(io) {
+    wait_for_signal();
+    if (keys_) wait_for_change();
+  }
+
+ private:
+  void wait_for_signal() {
+    signals_.async_wait([this](const net::error_code& error, int number) {
+      if (error) return;
+      if (number != SIGHUP) application_.drain();
+      if (number == SIGHUP && keys_) tell(keys_->reload());
+      wait_for_signal();
+    });
+  }
+  void wait_for_change() {
+    timer_.expires_after(std::chrono::seconds(1));
+    timer_.async_wait([this](const net::error_code& error) {
+      if (error) return;
+      auto changed = keys_->reload_if_changed();
+      if (!changed || *changed) tell(changed ? Result<void>() : Result<void>(base::pass_on(changed)));
+      wait_for_change();
+    });
+  }
+  void tell(const Result<void>& loaded) const {
+    if (loaded) return spdlog::info("{} API keys count from now on", keys_->size());
+    spdlog::error("the API keys from before go on to count: {}: {}", loaded.error().what, loaded.error().detail);
+  }
+
+  api::App& application_;
+  std::shared_ptr<keys::KeyRing> keys_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer timer_;
+};
+
 int run_engine(const Options& options) {
   // No gateway, no engine.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // A terminal's Ctrl-C and a service manager's stop go to both processes. When the engine ends is the gateway's to say,
-  // which finishes its answers first.
+  // A terminal's Ctrl-C and a service manager's stop go to both processes; caught below, from when there is something to
+  // drain.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
   if (::getppid() != options.parent) return 1;
   // Prompts are in this memory in clear.
   if (auto kept = protect_memory(); !kept) {
@@ -55,10 +100,20 @@ int run_engine(const Options& options) {
     tell_parent(engine_error_line(engine.error()));
     return base::exit_code(engine.error().kind);
   }
-  completion::AppSettings settings;
+  api::AppSettings settings;
   settings.connection_field = gateway::kConnectionField;  // nobody finds another's prompts in the cache
-  completion::App application(std::move(*engine), settings);
+  if (!options.keys.empty()) {
+    auto keys = keys::KeyRing::open(options.keys);
+    if (!keys) {
+      tell_parent(engine_error_line(keys.error()));
+      return base::exit_code(keys.error().kind);
+    }
+    settings.keys = std::move(*keys);
+  }
+  const auto keys = settings.keys;
+  api::App application(std::move(*engine), settings);
   boost::asio::io_context io;
+  const Caretaker caretaker(io, application, keys);
   http::Server server(io.get_executor(), kEngineListenFd, application.handler());
   server.start();
   tell_parent(engine_ready_line(application.model().name, application.model().tokenizer_sha256));
@@ -74,6 +129,7 @@ void add_engine(CLI::App& app, Action& action) {
   command->add_option("--model", options->model)->required();
   command->add_option("--model-sha256", options->model_sha256)->required();
   command->add_option("--threads", options->threads);
+  command->add_option("--keys", options->keys);
   command->add_option("--parent", options->parent)->required();
   command->callback([options, &action] { action = [options] { return run_engine(*options); }; });
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -58,6 +59,8 @@ std::vector<std::string> engine_arguments(const EngineOptions& options) {
                                         "--model-sha256", base::to_hex(options.model_sha256),
                                         "--parent",       std::to_string(::getpid())};
   if (options.threads != 0) arguments.insert(arguments.end(), {"--threads", std::to_string(options.threads)});
+  if (!options.keys.empty()) arguments.insert(arguments.end(), {"--keys", options.keys});
+  if (spdlog::should_log(spdlog::level::debug)) arguments.insert(arguments.begin() + 1, "--verbose");
   return arguments;
 }
 
@@ -180,6 +183,10 @@ EngineProcess::~EngineProcess() {
     ::kill(pid_, SIGKILL);
     (void)::waitpid(pid_, nullptr, 0);
   }
+}
+
+void EngineProcess::send(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);
 }
 
 bool EngineProcess::ended(std::string& how) {

@@ -24,6 +24,7 @@ struct EngineOptions {
   int memory = -1;              // its contents: sealed memory
   base::Sha256 model_sha256{};  // of these contents
   unsigned threads = 0;         // 0: the engine's choice
+  std::string keys;             // the file of API keys; empty: everybody may ask
 };
 
 // The descriptors that the child finds.
@@ -48,6 +49,8 @@ class EngineProcess {
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
   [[nodiscard]] const evidence::ServiceManifest::Model& model() const { return model_; }
   [[nodiscard]] pid_t pid() const { return pid_; }
+  // SIGHUP: read the key file anew. SIGTERM: begin nothing new.
+  void send(int number) const;
   // True once, when the child has ended; how says by which status or signal.
   [[nodiscard]] bool ended(std::string& how);
 

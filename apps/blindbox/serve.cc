@@ -14,6 +14,7 @@
 #include "models.h"
 #endif
 #include "blindbox/gateway/gateway.h"
+#include "blindbox/keys/key_file.h"
 #include "blindbox/net/connect.h"
 #include "client_policy.h"
 #include "command.h"
@@ -28,6 +29,7 @@ struct Options {
   unsigned threads = 0;
   std::string listen = "0.0.0.0:8443";
   std::string platform = "auto";
+  std::string keys;
   bool print_policy = false;
 };
 
@@ -88,10 +90,11 @@ Result<EngineProcess> start_engine(const Options& options, Signals& signals) {
   auto file = completion::ModelFile::open(
       located->path, expected, [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
   if (!file) return base::pass_on(file);
-  return EngineProcess::start({located->path, file->fd(), file->digest(), options.threads}, [&waiting, &signals] {
-    waiting.load();
-    return !signals.caught();
-  });
+  return EngineProcess::start({located->path, file->fd(), file->digest(), options.threads, options.keys},
+                              [&waiting, &signals] {
+                                waiting.load();
+                                return !signals.caught();
+                              });
 }
 #else
 Result<EngineProcess> start_engine(const Options&, Signals&) {
@@ -136,6 +139,15 @@ void watch_engine(boost::asio::signal_set& child, EngineProcess& engine, bool& l
   });
 }
 
+// A new key file counts at once; the engine looks at it by itself too.
+void pass_on_hangups(boost::asio::signal_set& hangups, const EngineProcess& engine) {
+  hangups.async_wait([&hangups, &engine](const net::error_code& error, int) {
+    if (error) return;
+    engine.send(SIGHUP);
+    pass_on_hangups(hangups, engine);
+  });
+}
+
 int serve(const Options& options) {
   auto at = net::parse_host_port(options.listen);
   auto platform = attester::parse_platform(options.platform);
@@ -152,7 +164,12 @@ int serve(const Options& options) {
   }
   // Asked once now: a device that fails is told before gigabytes of a model are read.
   if (auto probe = (*attester)->attest({}); !probe) return report(probe.error());
+  if (!options.keys.empty()) {
+    if (auto keys = keys::load_key_file(options.keys); !keys) return report(keys.error());
+  }
   Signals signals(io);
+  boost::asio::signal_set hangups(io);
+  if (!options.keys.empty()) hangups.add(SIGHUP);  // otherwise a closed terminal ends the server, as ever
   auto engine = start_engine(options, signals);
   if (!engine) return report(engine.error());
   if (auto kept = protect_memory(); !kept) return report(kept.error());
@@ -174,7 +191,11 @@ int serve(const Options& options) {
   boost::asio::signal_set child(io, SIGCHLD);
   bool lost = false;
   watch_engine(child, *engine, lost, io);
-  const int status = signals.run([&gateway] { return gateway.drain(std::chrono::seconds(30)); });
+  if (!options.keys.empty()) pass_on_hangups(hangups, *engine);
+  const int status = signals.run([&gateway, &engine] {
+    engine->send(SIGTERM);  // requests that come on connections which are open already are told to come again
+    return gateway.drain(std::chrono::seconds(30));
+  });
   print_stats(gateway, responder);
   return lost ? base::exit_code(ErrorKind::model) : status;
 }
@@ -204,6 +225,10 @@ void add_serve(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--threads", options->threads, "of the engine; 0: one less than the machine has")
       ->capture_default_str();
+  command
+      ->add_option("--keys", options->keys,
+                   "answer only to the API keys in this file (see \"blindbox key\"); read anew when it changes")
+      ->type_name("FILE");
   command->add_flag("--print-policy", options->print_policy, "print the policy.yml that accepts this server, and exit");
   command->callback([options, &action] { action = [options] { return serve(*options); }; });
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/completion/internal/fields.h"
+#include "blindbox/api/internal/fields.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace blindbox::completion {
+namespace blindbox::api {
 namespace {
 
 using ::testing::ElementsAre;
@@ -89,4 +89,4 @@ TEST(Fields, TheFirstProblemIsTold) {
 }
 
 }  // namespace
-}  // namespace blindbox::completion
+}  // namespace blindbox::api

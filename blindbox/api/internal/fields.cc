@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blindbox/completion/internal/fields.h"
+#include "blindbox/api/internal/fields.h"
 
 #include "blindbox/base/json_watch.h"
 
-namespace blindbox::completion {
+namespace blindbox::api {
 namespace {
 
 using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
-constexpr std::size_t kMaxWord = 1024;
+constexpr std::size_t kMaxWord = 1024;  // of a stop word
 
 tl::unexpected<Error> malformed(std::string what) { return base::fail(ErrorKind::malformed, std::move(what)); }
 
@@ -99,6 +99,18 @@ std::vector<std::string> Fields::texts(const char* name, std::size_t most) {
   return {};
 }
 
+Fields Fields::nested(const char* name) {
+  Fields inner;
+  const json& value = get(name);
+  inner.object_ = value.is_object() ? value : json::object();
+  if (!value.is_null() && !value.is_object()) refuse(quoted(name) + " must be an object");
+  return inner;
+}
+
+void Fields::absorb(const Fields& inner) {
+  if (!error_) error_ = inner.error_;
+}
+
 void Fields::refuse(std::string what) {
   if (!error_) error_ = Error{ErrorKind::malformed, std::move(what), {}, {}};
 }
@@ -108,4 +120,4 @@ Result<void> Fields::done() const {
   return {};
 }
 
-}  // namespace blindbox::completion
+}  // namespace blindbox::api

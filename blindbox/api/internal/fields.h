@@ -12,7 +12,7 @@
 
 #include "blindbox/base/result.h"
 
-namespace blindbox::completion {
+namespace blindbox::api {
 
 class Fields {
  public:
@@ -32,6 +32,10 @@ class Fields {
   // One text or an array of at most `most`, none empty or longer than 1024 bytes.
   std::vector<std::string> texts(const char* name, std::size_t most);
 
+  // The object of that name, empty where it is absent. Ask absorb() when it has been read.
+  Fields nested(const char* name);
+  void absorb(const Fields& inner);
+
   void refuse(std::string what);
   [[nodiscard]] Result<void> done() const;
 
@@ -40,4 +44,4 @@ class Fields {
   std::optional<Error> error_;
 };
 
-}  // namespace blindbox::completion
+}  // namespace blindbox::api

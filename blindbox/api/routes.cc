@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/api/routes.h"
+
+#include <algorithm>
+#include <array>
+
+namespace blindbox::api {
+namespace {
+
+using Match = Route::Match;
+
+constexpr Route ask(std::string_view path, Parse parse, const char* protocol, Shape shape = Shape::openai,
+                    Match match = Match::exact) {
+  return {"POST", path, parse, nullptr, protocol, shape, false, match};
+}
+constexpr Route page(std::string_view method, std::string_view path, Page page, const char* protocol,
+                     Shape shape = Shape::openai) {
+  return {method, path, nullptr, page, protocol, shape, false, Match::exact};
+}
+constexpr Route open_page(std::string_view method, std::string_view path, Page page, const char* protocol,
+                          Match match = Match::exact) {
+  return {method, path, nullptr, page, protocol, Shape::openai, true, match};
+}
+
+constexpr std::array kRoutes = {
+    open_page("GET", "/health", &health_page, "server"),
+    open_page("GET", "/ready", &ready_page, "server"),
+    page("GET", "/metrics", &metrics_page, "server"),
+    page("GET", "/cache", &cache_page, "server"),
+    page("DELETE", "/cache", &forget_page, "server"),
+
+    ask("/infill", &parse_infill, "llama.cpp"),
+    ask("/completion", &parse_completion, "llama.cpp"),
+    ask("/completions", &parse_completion, "llama.cpp"),
+    page("GET", "/props", &props_page, "llama.cpp"),
+    page("GET", "/slots", &slots_page, "llama.cpp"),
+    page("POST", "/tokenize", &tokenize_page, "llama.cpp"),
+    page("POST", "/detokenize", &detokenize_page, "llama.cpp"),
+    page("POST", "/apply-template", &template_page, "llama.cpp"),
+
+    ask("/v1/completions", &parse_completions, "openai"),
+    ask("/v1/chat/completions", &parse_chat, "openai"),
+    ask("/chat/completions", &parse_chat, "openai"),
+    ask("/fim/completions", &parse_fim, "openai", Shape::openai, Match::end),
+    open_page("GET", "/v1/models", &models_page, "openai"),
+    open_page("GET", "/models", &models_page, "openai"),
+    open_page("GET", "/v1/models/", &model_page, "openai", Match::beginning),
+
+    ask("/generate", &parse_generate, "tgi", Shape::generate),
+    ask("/generate_stream", &parse_tgi_stream, "tgi", Shape::tgi),
+    ask("/", &parse_tgi, "tgi", Shape::tgi),
+    page("GET", "/info", &info_page, "tgi", Shape::tgi),
+
+    ask("/api/generate", &parse_ollama_generate, "ollama", Shape::ollama),
+    ask("/api/chat", &parse_ollama_chat, "ollama", Shape::ollama),
+    page("GET", "/api/tags", &tags_page, "ollama", Shape::ollama),
+    page("GET", "/api/ps", &running_page, "ollama", Shape::ollama),
+    page("POST", "/api/show", &show_page, "ollama", Shape::ollama),
+    page("GET", "/api/version", &version_page, "ollama", Shape::ollama),
+
+    open_page("GET", "/v1/health", &health_page, "tabby"),
+    open_page("POST", "/v1/health", &health_page, "tabby"),
+    page("GET", "/v1beta/server_setting", &setting_page, "tabby"),
+    page("POST", "/v1/events", &events_page, "tabby"),
+};
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+bool matches(const Route& route, std::string_view path) {
+  switch (route.match) {
+    case Match::end: return path.ends_with(route.path);
+    case Match::beginning: return path.starts_with(route.path) && path.size() > route.path.size();
+    default: return path == route.path;
+  }
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+Found find_route(std::string_view method, std::string_view target) {
+  const std::string_view path = path_of(target);
+  if (method == "HEAD") method = "GET";
+  Found found;
+  for (const Route& route : kRoutes) {
+    if (!matches(route, path)) continue;
+    if (route.method == method) return {&route, {}};
+    found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  return found;
+}
+
+Shape shape_of(std::string_view target) {
+  const std::string_view path = path_of(target);
+  const auto route = std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& row) { return matches(row, path); });
+  if (route != kRoutes.end()) return route->shape;
+  return path.starts_with("/api/") ? Shape::ollama : Shape::openai;
+}
+
+}  // namespace blindbox::api

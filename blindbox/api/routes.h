@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every path that is answered. docs/openapi.json describes the same ones, which a test compares.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "blindbox/api/errors.h"
+#include "blindbox/api/pages.h"
+#include "blindbox/api/protocols.h"
+
+namespace blindbox::api {
+
+struct Route {
+  enum class Match { exact, end, beginning };
+  std::string_view method;
+  std::string_view path;
+  Parse parse = nullptr;  // one of the two
+  Page page = nullptr;
+  const char* protocol = "";  // for counters and logs
+  Shape shape = Shape::openai;
+  bool open = false;  // needs no API key
+  Match match = Match::exact;
+};
+
+[[nodiscard]] std::span<const Route> routes();
+
+struct Found {
+  const Route* route = nullptr;  // null: the path is unknown, or takes other methods
+  std::string allowed;           // the methods that the path takes, "" where it is unknown
+};
+// target may have a query, which is ignored. HEAD is taken for GET.
+[[nodiscard]] Found find_route(std::string_view method, std::string_view target);
+
+// In which shape errors at this path are told, known or not.
+[[nodiscard]] Shape shape_of(std::string_view target);
+
+}  // namespace blindbox::api

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/api/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "blindbox/base/file.h"
+
+namespace blindbox::api {
+namespace {
+
+using nlohmann::json;
+
+json document() {
+  const auto bytes = base::read_file(BLINDBOX_SOURCE_DIR "/docs/openapi.json", std::size_t{1} << 20);
+  EXPECT_TRUE(bytes);
+  return bytes ? json::parse(base::as_text(*bytes), nullptr, false) : json();
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+TEST(Routes, AreThoseOfTheDocument) {
+  std::set<std::string> there;
+  for (const Route& route : routes()) {
+    const std::string path = std::string(route.path) + (route.match == Route::Match::beginning ? "{model}" : "");
+    EXPECT_TRUE(there.insert(lower(route.method) + " " + path).second) << "twice: " << path;
+  }
+  std::set<std::string> described;
+  const json document_paths = document()["paths"];
+  for (const auto& [path, methods] : document_paths.items()) {
+    for (const auto& [method, operation] : methods.items()) {
+      EXPECT_TRUE(operation.contains("responses")) << path;
+      described.insert(method + " " + path);
+    }
+  }
+  EXPECT_EQ(there, described);
+}
+
+// Open routes are those that the document frees of a key.
+TEST(Routes, TheDocumentSaysWhichNeedNoKey) {
+  const json paths = document()["paths"];
+  for (const Route& route : routes()) {
+    const std::string path = std::string(route.path) + (route.match == Route::Match::beginning ? "{model}" : "");
+    const json& operation = paths.at(path).at(lower(route.method));
+    EXPECT_EQ(operation.contains("security") && operation["security"].empty(), route.open) << path;
+  }
+}
+
+TEST(Routes, EachHasOneWayToAnswer) {
+  for (const Route& route : routes()) EXPECT_NE(route.parse == nullptr, route.page == nullptr) << route.path;
+}
+
+TEST(Routes, AreFound) {
+  EXPECT_EQ(find_route("POST", "/infill?a=b").route->path, "/infill");
+  EXPECT_EQ(find_route("POST", "/some/base/fim/completions").route->path, "/fim/completions");
+  EXPECT_EQ(find_route("GET", "/v1/models/a/b").route->path, "/v1/models/");
+  EXPECT_EQ(find_route("HEAD", "/health").route->path, "/health");
+  EXPECT_EQ(find_route("GET", "/v1/models/").route, nullptr);
+  EXPECT_EQ(find_route("GET", "/infill/").route, nullptr);
+  EXPECT_EQ(find_route("GET", "/infill").allowed, "POST");
+  EXPECT_EQ(shape_of("/api/unknown"), Shape::ollama);
+}
+
+}  // namespace
+}  // namespace blindbox::api

@@ -29,7 +29,7 @@ ordered_json body_of(const Failure& failure, Shape shape) {
     case Shape::generate: return {{"error", message}, {"error_type", tgi_type(failure)}, {"detail", message}};
     default: break;
   }
-  return {{"error", {{"code", failure.status}, {"message", message}, {"type", failure.type}, {"param", nullptr}}}};
+  return {{"error", {{"code", failure.status}, {"message", message}, {"type", failure.type}}}};
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace blindbox::api {
 
 enum class Shape {
-  openai,    // {"error":{"code","message","type","param"}}: OpenAI, llama.cpp, Tabby
+  openai,    // {"error":{"code","message","type"}}: OpenAI, llama.cpp, Tabby
   tgi,       // {"error","error_type"}
   generate,  // TGI's with "detail" beside it: /generate is the first BlindBox's path too
   ollama,    // {"error"}

@@ -60,8 +60,7 @@ class Judge {
   // Where the cursor stands in front of a line that is there already, that line needs a break before it.
   [[nodiscard]] std::size_t before_line(std::size_t begin) const {
     const std::size_t last = text_.substr(0, begin).find_last_not_of(" \t\r\n");
-    if (last == std::string_view::npos) return 0;
-    const std::size_t at = text_.find('\n', last);
+    const std::size_t at = text_.find('\n', last == std::string_view::npos ? 0 : last);
     if (at >= begin) return begin;
     return suffix_.empty() || behind_.empty() || !line_start_ ? at : at + 1;
   }

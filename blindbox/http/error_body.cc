@@ -9,9 +9,15 @@ Response error_response(std::string_view target, unsigned status, std::string_vi
   std::string message = error.what;
   if (!error.detail.empty()) message += ": " + error.detail;
   if (!error.hint.empty()) message += " (" + error.hint + ")";
+  const std::string_view path = target.substr(0, target.find('?'));
+  const char* const tgi = status == 429 || status == 503 ? "overloaded" : status < 500 ? "validation" : "generation";
   nlohmann::json body;
-  if (target.substr(0, target.find('?')) == "/generate") {
-    body = {{"detail", message}};
+  if (path == "/generate") {
+    body = {{"detail", message}, {"error", message}, {"error_type", tgi}};
+  } else if (path == "/generate_stream") {
+    body = {{"error", message}, {"error_type", tgi}};
+  } else if (path.starts_with("/api/")) {
+    body = {{"error", message}};
   } else {
     body = {{"error", {{"code", status}, {"message", message}, {"type", type}}}};
   }

@@ -32,7 +32,7 @@ class ProxyTest(harness.ChannelTest):
     def detail(self, answer, status, text=""):
         """In the shape of the original's /generate."""
         self.assertEqual(answer.status, status, answer)
-        self.assertEqual(list(answer.json()), ["detail"])
+        self.assertEqual(list(answer.json()), ["detail", "error", "error_type"])
         self.assertIn(text, answer.json()["detail"])
 
 
@@ -115,13 +115,13 @@ class Refusals(ProxyTest):
             with self.subTest(body[:60]):
                 self.error(self.ask("POST", "/infill", body), 400, text, "invalid_request_error")
                 self.error(self.ask("POST", "/v1/completions", body), 400, text, "invalid_request_error")
-                self.detail(self.ask("POST", "/generate", body), 400, text)
+                self.detail(self.ask("POST", "/generate", body), 422, text)
 
     def test_prompts_longer_than_the_context(self):
         long = "value = 1\n" * 20_000
         kind = "exceed_context_size_error"
         self.error(self.ask("POST", "/v1/completions", {"prompt": long}), 400, "longer than the model's context", kind)
-        self.detail(self.ask("POST", "/generate", {"input_text": long}), 400, "longer than the model's context")
+        self.detail(self.ask("POST", "/generate", {"input_text": long}), 422, "longer than the model's context")
         # A hole keeps what is nearest to it, and says so.
         answer = self.ask("POST", "/infill", dict(HOLE, input_prefix=long + HOLE["input_prefix"], input_suffix=long))
         self.assertEqual((answer.status, answer.json()["truncated"]), (200, True))

@@ -26,6 +26,7 @@ void add_verify(CLI::App& app, Action& action);
 void add_policy(CLI::App& app, Action& action);
 void add_checks(CLI::App& app, Action& action);
 void add_complete(CLI::App& app, Action& action);
+void add_lsp(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_emulator(CLI::App& app, Action& action);
 void add_init(CLI::App& app, Action& action);

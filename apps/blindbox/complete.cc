@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "blindbox/base/file.h"
+#include "blindbox/infill/infill.h"
 #include "command.h"
-#include "infill.h"
 
 namespace blindbox::apps {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::size_t kFileCap = 4 * 1024 * 1024;
 struct Options {
   std::string position;
   std::string proxy = "http://127.0.0.1:8765";
-  InfillOptions infill;
+  infill::Options infill;
 };
 
 struct Position {
@@ -42,7 +42,7 @@ Result<Position> parse_position(const std::string& text) {
 }
 
 // Columns count characters, as editors show them, not bytes.
-Result<Hole> split_at(const std::string& text, const Position& position) {
+Result<infill::Hole> split_at(const std::string& text, const Position& position) {
   std::size_t at = 0;
   for (std::size_t line = 1; line < position.line; ++line) {
     const auto newline = text.find('\n', at);
@@ -61,7 +61,7 @@ Result<Hole> split_at(const std::string& text, const Position& position) {
     do ++at;
     while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80);
   }
-  return Hole{text.substr(0, at), text.substr(at)};
+  return infill::Hole{text.substr(0, at), text.substr(at)};
 }
 
 int complete(const Options& options) {
@@ -77,7 +77,7 @@ int complete(const Options& options) {
   if (!hole) return report(hole.error());
   boost::asio::io_context io;
   bool begun = false;
-  auto filled = run(io, infill(*server, *hole, options.infill, [&begun](std::string_view piece) {
+  auto filled = run(io, infill::fill(*server, *hole, options.infill, [&begun](std::string_view piece) {
                       begun = true;
                       fmt::print("{}", piece);
                       std::fflush(stdout);

@@ -119,11 +119,11 @@ class Demo {
     return {};
   }
 
-  Result<Filled> ask(const OnText& on_text) {
+  Result<infill::Filled> ask(const infill::OnText& on_text) {
     boost::asio::io_context io;
-    InfillOptions options;
+    infill::Options options;
     options.single_line = true;
-    return apps::run(io, infill(proxy_at_, hole_.hole, options, on_text));
+    return apps::run(io, infill::fill(proxy_at_, hole_.hole, options, on_text));
   }
 
   Result<void> complete() {

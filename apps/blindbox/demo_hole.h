@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "infill.h"
+#include "blindbox/infill/infill.h"
 
 namespace blindbox::apps {
 
@@ -14,7 +14,7 @@ struct DemoHole {
   std::string before;    // the two lines above and the line up to the hole
   std::string original;  // what stood in the hole
   std::string after;     // the line below
-  Hole hole;
+  infill::Hole hole;
 };
 
 // nullopt where this machine has no Python library.

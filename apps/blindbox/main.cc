@@ -89,6 +89,9 @@ int main(int argc, char** argv) {
                           apps::add_inspect, apps::add_run, apps::add_image, apps::add_emulator, apps::add_measure,
                           apps::add_model, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
                           apps::add_key, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
+                          apps::add_complete, apps::add_lsp, apps::add_demo, apps::add_init, apps::add_build,
+                          apps::add_push, apps::add_inspect, apps::add_run, apps::add_image, apps::add_emulator,
+                          apps::add_measure, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
     add(app, action);
   }
   try {

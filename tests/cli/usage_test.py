@@ -19,6 +19,7 @@ OPTIONS = {
     "verify": ["SOURCE", "--policy", "--at", "--report-data", "--json", "--explain", "--offline", "--kds-url", "--cache-dir"],
     "checks": ["--markdown"],
     "complete": ["FILE:LINE:COLUMN", "--proxy", "--max-tokens", "--line"],
+    "lsp": ["--proxy", "--stdio"],
     "demo": ["--model"],
     "emulator": ["--mount", "--keys", "--product", "--report-version", "--measurement", "--host-data", "--debug",
                  "--latency", "--exit-with-parent", "--no-certificates", "--kds", "--revoke"],

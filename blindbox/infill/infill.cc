@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "infill.h"
+#include "blindbox/infill/infill.h"
 
 #include <algorithm>
 #include <array>
@@ -7,21 +7,25 @@
 
 #include "blindbox/http/client.h"
 #include "blindbox/http/event_stream.h"
-#include "blindbox/proxy/proxy.h"
+#include "blindbox/net/socket_stream.h"
 
-namespace blindbox::apps {
+namespace blindbox::infill {
 namespace {
 
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-std::string request_body(const Hole& hole, const InfillOptions& options) {
+std::string request_body(const Hole& hole, const Options& options) {
   json body = {{"input_prefix", hole.prefix},
                {"input_suffix", hole.suffix},
                {"n_predict", options.max_tokens},
                {"temperature", 0},
+               {"cache_prompt", true},
                {"stream", true}};
+  for (const Extra& extra : hole.extra)
+    body["input_extra"].push_back({{"filename", extra.filename}, {"text", extra.text}});
   if (options.single_line) body["stop"] = {"\n"};
+  if (options.time_budget.count() > 0) body["t_max_predict_ms"] = options.time_budget.count();
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -69,6 +73,7 @@ struct Progress {
     filled.text += text;
     if (!text.empty()) on_text(text);
     if (!event.value("stop", false)) return;
+    filled.out_of_tokens = event.value("stop_type", "") == "limit";
     complete = true;
     filled.tokens = event.value("tokens_predicted", 0U);
     if (event.contains("timings")) filled.tokens_per_second = event["timings"].value("predicted_per_second", 0.0);
@@ -77,13 +82,23 @@ struct Progress {
 
 }  // namespace
 
-net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, const InfillOptions& options,
-                                 OnText on_text) {
+net::Task<Result<Filled>> fill(net::HostPort server, Hole hole, Options options, OnText on_text) {
+  auto socket = co_await net::connect_tcp(server, std::chrono::seconds(10));
+  if (!socket) co_return base::pass_on(socket);
+  net::SocketStream stream(std::move(*socket));
+  auto filled = co_await fill_over(stream, server.text(), std::move(hole), options, std::move(on_text));
+  co_return filled;
+}
+
+net::Task<Result<Filled>> fill_over(net::Stream& stream, std::string host, Hole hole, Options options, OnText on_text) {
   http::Exchange request{"POST", "/infill", {{"Content-Type", "application/json"}}, request_body(hole, options)};
   Progress progress;
   http::EventStream events;
   std::string plain;
-  auto answer = co_await http::exchange(server, std::move(request), [&](ByteView piece) {
+  std::size_t received = 0;
+  const auto on_piece = [&](ByteView piece) {
+    received += piece.size();
+    if (received > kAnswerCap) progress.error = Error{ErrorKind::limit, "the server's answer does not end", "", ""};
     if (plain.size() < 64 * 1024) plain += base::as_text(piece);
     try {
       for (const std::string& data : events.feed(base::as_text(piece))) progress.take(data, on_text);
@@ -91,17 +106,18 @@ net::Task<Result<Filled>> infill(const net::HostPort& server, const Hole& hole, 
       progress.error = Error{ErrorKind::protocol, "the server's stream is not llama.cpp's", "", ""};
     }
     return !progress.error;
-  });
+  };
+  auto answer = co_await http::exchange_over(stream, std::move(host), std::move(request), on_piece);
   if (!answer) co_return base::pass_on(answer);
   if (answer->status != 200) {
     const json body = json::parse(plain, nullptr, false);
     progress.error = error_of(body.is_object() && body.contains("error") ? body["error"] : json(), answer->status);
   }
   if (progress.error) co_return tl::unexpected<Error>(*progress.error);
-  const auto verdict = http::find_field(answer->fields, proxy::kVerdictField);
-  progress.filled.emulated = verdict && verdict->find("EMULATED") != std::string_view::npos;
+  progress.filled.verdict = http::find_field(answer->fields, kVerdictField).value_or("");
+  progress.filled.emulated = progress.filled.verdict.find("EMULATED") != std::string::npos;
   if (!progress.complete) co_return base::fail(ErrorKind::network, "the completion was cut off");
   co_return std::move(progress.filled);
 }
 
-}  // namespace blindbox::apps
+}  // namespace blindbox::infill

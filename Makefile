@@ -21,6 +21,8 @@ help:
 	  'make test     install what is missing, build and run every test' \
 	  'make test-cluster  fetch Helm, OPA and schemas, and compare what "deploy" renders with them' \
 	  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
+	  'make test-editors  the VS Code extension, unit tests and in code-server in Chromium (minutes)' \
+  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make bench    build and run the benchmarks' \
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
 	  'make tsan     the tests under the thread sanitizer' \
@@ -55,6 +57,12 @@ test-cluster:
 	@tools/fetch-cluster-tools
 	@cmake --build build/release --target blindbox
 	@BLINDBOX_BINARY=$(abspath $(binary)) python3 -B tests/cli/cluster_test.py
+# Needs Node 20, chromium and a built blindbox ("make test"); what cannot be installed is skipped aloud.
+test-editors:
+	@test -x $(binary) || { echo 'error: $(binary) is not built; run "make test" first' >&2; exit 1; }
+	cd editors/vscode && npm ci --ignore-scripts && npm test && npm run package
+	@tests/editors/install build/editors || echo 'skipped: code-server could not be installed; the extension runs in no editor here'
+	python3 -B tests/editors/vscode_test.py
 
 check:
 	@tools/check

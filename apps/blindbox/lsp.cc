@@ -17,7 +17,10 @@ struct Options {
 net::Task<Result<lsp::Line>> open_line(net::HostPort proxy) {
   auto socket = co_await net::connect_tcp(proxy, std::chrono::seconds(10));
   if (!socket) co_return base::pass_on(socket);
-  co_return lsp::Line{std::make_unique<net::SocketStream>(std::move(*socket)), proxy.text()};
+  Result<lsp::Line> line = lsp::Line();
+  line->stream = std::make_unique<net::SocketStream>(std::move(*socket));
+  line->host = proxy.text();
+  co_return line;
 }
 
 int serve(const Options& options) {

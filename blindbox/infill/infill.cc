@@ -96,7 +96,7 @@ net::Task<Result<Filled>> fill_over(net::Stream& stream, std::string host, Hole 
   http::EventStream events;
   std::string plain;
   std::size_t received = 0;
-  const auto on_piece = [&](ByteView piece) {
+  http::OnPiece on_piece = [&](ByteView piece) {
     received += piece.size();
     if (received > kAnswerCap) progress.error = Error{ErrorKind::limit, "the server's answer does not end", "", ""};
     if (plain.size() < 64 * 1024) plain += base::as_text(piece);
@@ -107,7 +107,7 @@ net::Task<Result<Filled>> fill_over(net::Stream& stream, std::string host, Hole 
     }
     return !progress.error;
   };
-  auto answer = co_await http::exchange_over(stream, std::move(host), std::move(request), on_piece);
+  auto answer = co_await http::exchange_over(stream, std::move(host), std::move(request), std::move(on_piece));
   if (!answer) co_return base::pass_on(answer);
   if (answer->status != 200) {
     const json body = json::parse(plain, nullptr, false);

@@ -105,8 +105,9 @@ struct Desk::State : std::enable_shared_from_this<Desk::State> {
       co_return;
     }
     ask->stream = line->stream.get();
-    auto filled = co_await infill::fill_over(*line->stream, line->host, std::move(hole), options,
-                                             [self, uri, ask](std::string_view text) { self->add(uri, ask, text); });
+    // A variable: g++ 12 destroys a temporary of this kind twice.
+    infill::OnText on_text = [self, uri, ask](std::string_view text) { self->add(uri, ask, text); };
+    auto filled = co_await infill::fill_over(*line->stream, line->host, std::move(hole), options, std::move(on_text));
     ask->stream = nullptr;
     if (filled && filled->verdict.empty()) filled->verdict = line->verdict;
     if (!ask->cancelled) self->done(uri, ask, std::move(filled));

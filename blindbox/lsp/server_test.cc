@@ -74,7 +74,10 @@ class ServerTest : public testing::Test {
   static net::Task<Result<Line>> open_line(std::uint16_t port) {
     auto socket = co_await net::connect_tcp({"127.0.0.1", port}, std::chrono::seconds(10));
     if (!socket) co_return base::pass_on(socket);
-    co_return Line{std::make_unique<net::SocketStream>(std::move(*socket)), "127.0.0.1"};
+    Result<Line> line = Line();
+    line->stream = std::make_unique<net::SocketStream>(std::move(*socket));
+    line->host = "127.0.0.1";
+    co_return line;
   }
 
   int request(const std::string& method, json params) {

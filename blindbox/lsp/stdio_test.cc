@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 
@@ -95,11 +96,8 @@ TEST(Stdio, AStrangerIsNotAnswered) {
   EXPECT_EQ(played.status.error().kind, ErrorKind::protocol);
 }
 
-// Each line is one message of the editor, as it came.
-class Recordings : public testing::TestWithParam<const char*> {};
-
-TEST_P(Recordings, AreUnderstood) {
-  const std::string path = std::string(BLINDBOX_SOURCE_DIR) + "/blindbox/lsp/recordings/" + GetParam();
+// Each line of a file is one message of the editor, as it came.
+void play_recording(const std::string& path) {
   const auto contents = base::read_file(path, std::size_t{1} << 20);
   ASSERT_TRUE(contents) << contents.error().what;
   std::string input;
@@ -125,11 +123,16 @@ TEST_P(Recordings, AreUnderstood) {
   EXPECT_EQ(answers, requests);
 }
 
-INSTANTIATE_TEST_SUITE_P(Editors, Recordings, testing::Values("neovim.jsonl", "emacs.jsonl", "vscode.jsonl"),
-                         [](const auto& recording) {
-                           const std::string name = recording.param;
-                           return name.substr(0, name.find('.'));
-                         });
+TEST(Recordings, AreUnderstood) {
+  std::size_t played = 0;
+  for (const auto& file : std::filesystem::directory_iterator(BLINDBOX_SOURCE_DIR "/blindbox/lsp/recordings")) {
+    if (file.path().extension() != ".jsonl") continue;
+    SCOPED_TRACE(file.path().filename().string());
+    play_recording(file.path().string());
+    ++played;
+  }
+  EXPECT_GE(played, 1U);
+}
 
 }  // namespace
 }  // namespace blindbox::lsp

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles the extension into dist/, or with --tests each test into out/.
-import {readdirSync, rmSync} from 'node:fs';
-
+import {copyFileSync, readdirSync, rmSync} from 'node:fs';
 import {build} from 'esbuild';
 
 const tests = process.argv.includes('--tests');
@@ -17,5 +16,7 @@ await build({
   target: 'node18',
   external: ['vscode'],
   minify: !tests,
-  legalComments: 'linked',
+  legalComments: 'none',
 });
+// The licence of what is bundled.
+if (!tests) copyFileSync('node_modules/ignore/LICENSE-MIT', 'dist/LICENSE.ignore.txt');

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "blindbox/completion/app.h"
+#include "blindbox/api/app.h"
 #include "blindbox/http/server.h"
 #include "measure.h"
 
@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   completion::ModelSource source;
   source.path = argv[1];
   source.threads = static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10));
-  completion::App application(bench::take(completion::Engine::load(source)));
+  api::App application(bench::take(completion::Engine::load(source)));
   const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;

@@ -202,7 +202,7 @@ std::vector<std::string> service_arguments(const Options& options) {
     if (!value.empty()) out.insert(out.end(), {name, value});
   };
   out.insert(out.end(), options.servers.servers.begin(), options.servers.servers.end());
-  if (!options.servers.policy.empty()) add("--policy", whole(options.servers.policy));
+  if (options.servers.policy) add("--policy", whole(*options.servers.policy));
   const ReleaseOptions& release = options.servers.release;
   for (const auto& one : release.files) add("--release", whole(one));
   if (release.trust) add("--trust", whole(*release.trust));
@@ -245,7 +245,11 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("SERVER", options.servers.servers,
                      "names from connections.yml, or one URL, https://host:port; the first takes the requests that\n"
                      "choose none; without any, all that are saved");
-  command.add_option("--policy", options.servers.policy, "what to accept of the URL (policy.yml)")->type_name("FILE");
+  command
+      .add_option_function<std::string>(
+          "--policy", [&options](const std::string& file) { options.servers.policy = file; },
+          "what to accept of the URL (policy.yml)")
+      ->type_name("FILE");
   add_release_options(command, options.servers.release);
   command.add_option("--save", options.servers.save, "save the URL and its policy under this name once it is accepted")
       ->type_name("NAME");

@@ -16,12 +16,12 @@ namespace {
 bool is_url(const std::string& text) { return text.find("://") != std::string::npos; }
 
 Result<profiles::Profile> from_url(const ServerOptions& options, const std::string& url) {
-  if (options.policy.empty() && options.release.files.empty()) {
+  if (!options.policy && options.release.files.empty()) {
     return base::fail(ErrorKind::usage,
                       "nothing says what to accept of a URL: --policy FILE, or --release FILE and --trust FILE", "",
                       "the provider of the server hands them out; \"blindbox serve --print-policy\" writes a policy");
   }
-  if (!options.save.empty() && options.policy.empty()) {
+  if (!options.save.empty() && !options.policy) {
     return base::fail(ErrorKind::usage, "--save keeps a policy, and there is none", "",
                       "write one by \"blindbox policy from-release\", or name the release at each start");
   }
@@ -31,7 +31,7 @@ Result<profiles::Profile> from_url(const ServerOptions& options, const std::stri
   profiles::Profile profile;
   profile.name = options.save.empty() ? "default" : options.save;
   profile.url = url;
-  profile.policy = options.policy;
+  profile.policy = options.policy.value_or("");
   profile.offline = options.endorsements.offline;
   profile.kds_url = options.endorsements.kds_url;
   profile.cache_dir = options.endorsements.cache_dir;
@@ -72,7 +72,7 @@ Result<std::vector<profiles::Profile>> chosen_profiles(const ServerOptions& opti
   if (urls > 0 && options.servers.size() > 1) {
     return base::fail(ErrorKind::usage, "a URL stands alone", "", "save it under a name first (--save NAME)");
   }
-  if (urls == 0 && (!options.policy.empty() || !options.release.files.empty() || !options.save.empty())) {
+  if (urls == 0 && (options.policy || !options.release.files.empty() || !options.save.empty())) {
     return base::fail(ErrorKind::usage, "--policy, --release and --save go with a URL, https://host:port");
   }
   if (urls == 0) return from_names(options);
@@ -82,8 +82,7 @@ Result<std::vector<profiles::Profile>> chosen_profiles(const ServerOptions& opti
 }
 
 Result<policy::Policy> policy_for(const profiles::Profile& chosen, const ServerOptions& options) {
-  std::optional<std::string> file;
-  if (!chosen.policy.empty()) file = chosen.policy;
+  const auto file = options.release.files.empty() ? std::optional(chosen.policy) : options.policy;
   auto policy = what_to_accept(file, options.release, base::now());
   if (!policy) return base::pass_on(policy);
   if (!*policy) return base::fail(ErrorKind::usage, "nothing says what to accept of " + chosen.url);

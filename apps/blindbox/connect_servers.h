@@ -2,6 +2,7 @@
 // From what the command line and connections.yml say to servers with a policy each.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,10 @@
 namespace blindbox::apps {
 
 struct ServerOptions {
-  std::vector<std::string> servers;  // names or one URL; none: all of connections.yml, its default first
-  std::string policy;                // of the URL
-  ReleaseOptions release;            // of the URL, beside the policy or in place of it
-  std::string save;                  // the name to save the URL under
+  std::vector<std::string> servers;   // names or one URL; none: all of connections.yml, its default first
+  std::optional<std::string> policy;  // of the URL; an empty name is a name, and of no file
+  ReleaseOptions release;             // of the URL, beside the policy or in place of it
+  std::string save;                   // the name to save the URL under
   bool make_default = false;
   unsigned hold = 10;  // seconds
   EndorsementsOptions endorsements;

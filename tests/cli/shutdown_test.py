@@ -105,20 +105,27 @@ class Shutdown(harness.StageTest):
         self.assertEqual(self.proxy.process.wait(), (0, []))
 
     def end_twice(self, server):
-        """With half a request under way, which a single signal would wait for."""
-        self.begin(BODY[:100])
-        # Asked later and answered, so both ends have the half.
-        self.assertEqual(wire.ask(self.proxy.port, "GET", "/health").status, 200)
+        """With a request under way, which a single signal would wait for."""
         server.process.send(signal.SIGTERM)
         while not refused(server.port):
             pass
         self.assertEqual(server.process.stop()[0], 128 + signal.SIGTERM)
 
     def test_a_second_signal_to_the_proxy_waits_for_nobody(self):
+        self.begin(BODY[:100])
+        # Asked later and answered, so the proxy has the half.
+        self.assertEqual(wire.ask(self.proxy.port, "GET", "/health").status, 200)
         self.end_twice(self.proxy)
 
     def test_a_second_signal_to_the_server_waits_for_nobody(self):
-        self.end_twice(self.server)
+        engine = self.server.process.children()[0]
+        wire.read_head(self.begin(BODY))  # the answer has begun ...
+        os.kill(engine, signal.SIGSTOP)  # ... and does not end
+        try:
+            self.end_twice(self.server)
+        finally:
+            os.kill(engine, signal.SIGCONT)
+        self.assertTrue(harness.gone(engine))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 // "blindbox deploy TAG": from a measured image to files that a cloud takes, and on.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "blindbox/base/file.h"

@@ -2,6 +2,7 @@
 // "blindbox deploy lint": what a template will break on.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "blindbox/base/file.h"
@@ -50,6 +51,12 @@ Result<std::optional<deploy::ExpectedImage>> expected_image(const Options& optio
 }
 
 Result<std::vector<Remark>> lint_file(const std::string& path, const std::optional<deploy::ExpectedImage>& image) {
+  const std::string extension = fs::path(path).extension();
+  if (extension == ".bicep" || extension == ".tf") {
+    return fail(ErrorKind::usage, "lint reads ARM templates (JSON) and Kubernetes manifests (YAML): " + path, "",
+                "the template.json that \"blindbox deploy\" writes beside it says the same; \"az bicep build\" makes "
+                "one of others");
+  }
   auto text = base::read_file(path, deploy::kTemplateCap);
   if (!text) return base::pass_on(text);
   auto remarks = deploy::lint(base::as_text(*text), path, image);

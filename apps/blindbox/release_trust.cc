@@ -2,6 +2,8 @@
 // "blindbox release trust" and "release key": the keys that sign releases, and the root that lists them.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "blindbox/base/file.h"
 #include "release_files.h"
 #include "release_options.h"

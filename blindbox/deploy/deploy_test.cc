@@ -101,6 +101,11 @@ TEST(Lint, TemplatesOfOtherPeople) {
   std::string many = "a: 1\n";
   for (int i = 0; i < 300; ++i) many += "---\na: 1\n";
   EXPECT_EQ(kind(many), "limit");
+  EXPECT_EQ(kind(R"({"resources":[{"type":"Microsoft.Resources/deployments","properties":{"template":{"resources":
+    [{"type":"Microsoft.ContainerInstance/containerGroups"}]}}}]})"),
+            "")
+      << "within another";
+  EXPECT_EQ(kind("kind: List\nitems:\n- kind: Pod\n  spec:\n    containers: []\n"), "");
   // The form of language version 2.0, a container with nothing in it, members of other types.
   const auto remarks = lint(R"({"resources":{"g":{"type":"microsoft.containerinstance/CONTAINERGROUPS","properties":
     {"sku":7,"containers":[{},7],"confidentialComputeProperties":{"ccePolicy":"%%"}}}}})",

@@ -5,6 +5,7 @@ namespace blindbox::deploy::internal {
 namespace {
 
 constexpr std::size_t kMostGroups = 64;
+constexpr int kMostNested = 4;  // deployments within deployments, as Azure takes them
 
 // "[parameters('image')]" is its default value where it has one; other expressions stay as they are. Texts that begin
 // with two brackets mean one.
@@ -86,13 +87,10 @@ SeenGroup group_of(const json& from, const json& root, const std::string& name) 
   return out;
 }
 
-}  // namespace
-
-std::vector<SeenGroup> groups_of_arm(const json& root, const std::string& name) {
-  std::vector<SeenGroup> out;
+void collect(const json& root, const std::string& name, int depth, std::vector<SeenGroup>& out) {
   const json& resources = at(root, "resources");
   // A list, or since language version 2.0 an object of names: items of both are iterated alike.
-  if (!resources.is_structured()) return out;
+  if (!resources.is_structured()) return;
   for (const json& resource : resources) {
     const json& type = at(resource, "type");
     if (!type.is_string() || out.size() >= kMostGroups) continue;
@@ -101,7 +99,17 @@ std::vector<SeenGroup> groups_of_arm(const json& root, const std::string& name) 
     const bool profile = lower == "microsoft.containerinstance/containergroupprofiles";
     if (profile || lower == "microsoft.containerinstance/containergroups")
       out.push_back(group_of(resource, root, name));
+    if (lower == "microsoft.resources/deployments" && depth > 0) {
+      collect(at(at(resource, "properties"), "template"), name, depth - 1, out);
+    }
   }
+}
+
+}  // namespace
+
+std::vector<SeenGroup> groups_of_arm(const json& root, const std::string& name) {
+  std::vector<SeenGroup> out;
+  collect(root, name, kMostNested, out);
   return out;
 }
 

@@ -123,7 +123,15 @@ Result<std::vector<SeenGroup>> groups_of_kubernetes(std::string_view text, const
     if (is_empty(document)) continue;
     auto tree = yaml::load(document, name, ErrorKind::malformed, kMaxDepth);
     if (!tree) return base::pass_on(tree);
-    if (auto group = group_of(to_json(*tree), name)) out.push_back(*std::move(group));
+    const json read = to_json(*tree);
+    const json& items = at(read, "items");  // of kind List
+    if (items.is_array()) {
+      for (const json& item : items) {
+        if (auto group = group_of(item, name)) out.push_back(*std::move(group));
+      }
+    } else if (auto group = group_of(read, name)) {
+      out.push_back(*std::move(group));
+    }
   }
   return out;
 }

@@ -38,6 +38,7 @@ bool take_prompts(Fields& fields, const char* name, Call& call) {
     good = std::all_of(prompt.begin(), prompt.end(), [&](const nlohmann::json& one) { return take_prompt(one, call); });
   }
   if (!good) {
+    if (prompt.is_null()) fields.refuse('"' + std::string(name) + "\" is required");
     fields.refuse('"' + std::string(name) + "\" must be a string, an array of token ids, or an array of at most " +
                   std::to_string(kMaxPrompts) + " of them");
     call.requests.assign(1, {});

@@ -72,7 +72,8 @@ class ServerTest : public testing::Test {
   }
 
   static net::Task<Result<Line>> open_line(std::uint16_t port) {
-    auto socket = co_await net::connect_tcp({"127.0.0.1", port}, std::chrono::seconds(10));
+    const net::HostPort at{"127.0.0.1", port};
+    auto socket = co_await net::connect_tcp(at, std::chrono::seconds(10));
     if (!socket) co_return base::pass_on(socket);
     Result<Line> line = Line();
     line->stream = std::make_unique<net::SocketStream>(std::move(*socket));

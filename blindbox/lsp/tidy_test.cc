@@ -60,7 +60,7 @@ TEST(Kept, TheEndBeginsWithALineAndStaysPut) {
   }
   EXPECT_LE(moves, 6U);
   EXPECT_EQ(keep_end("short", 400), "short");
-  EXPECT_EQ(keep_end("😀😀😀", 9), "😀") << "no half of a character";
+  EXPECT_EQ(keep_end("😀😀😀", 9), "😀😀") << "no half of a character";
   EXPECT_EQ(keep_begin("😀😀", 7), "😀");
   EXPECT_EQ(keep_around("one\ntwo\nthree\nfour\n", 10, 12), "two\nthree\n");
 }

@@ -50,7 +50,7 @@ Result<Target> target_of(const Options& options, const std::string& otherwise) {
   if (!store) return base::pass_on(store);
   out.manifest.name = options.name.empty() ? otherwise : options.name;
   if (auto ready = store->prepare(out.manifest.name, options.replace); !ready) return base::pass_on(ready);
-  out.path = store->file_of(out.manifest.name);
+  out.path = store->file_of(out.manifest.name) + ".new";
   out.store = std::move(*store);
   return out;
 }
@@ -71,7 +71,7 @@ Result<void> finish(Target& target, const base::Sha256& sha256, std::uint64_t by
   target.manifest.bytes = bytes;
   target.manifest.created = base::to_iso8601(base::now());
   if (target.store) {
-    if (auto put = target.store->put(target.manifest); !put) return put;
+    if (auto put = target.store->put(target.manifest, target.path); !put) return put;
   }
   fmt::print("{} {}\nsha256 {}\n", target.store ? "model" : "file", target.store ? target.manifest.name : target.path,
              target.manifest.sha256);
@@ -178,7 +178,7 @@ Result<void> pull_from_hub(const Options& options) {
   if (auto known = completion::encoder_named(options.type); !known) return base::pass_on(known);
   auto target = target_of(options, reference->repository.substr(reference->repository.find('/') + 1));
   if (!target) return base::pass_on(target);
-  const std::string folder = target->path + ".source";
+  const std::string folder = target->store->file_of(target->manifest.name) + ".source";
   if (auto made = model::make_private_folder(folder); !made) return made;
   model::Hub hub = model::hub_of_environment();
   hub.reach = reach();

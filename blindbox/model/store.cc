@@ -154,14 +154,16 @@ Result<void> Store::prepare(const std::string& name, bool replace) const {
     return fail(ErrorKind::usage, "there is a model named " + name + " already", "in " + folder_,
                 "choose another with --name, or give --replace");
   }
-  if (auto made = make_private_folder(folder_ + "/" + name); !made) return made;
-  std::filesystem::remove(manifest_of(name), error);
-  if (error) return fail(ErrorKind::io, "cannot remove " + manifest_of(name) + ": " + error.message());
-  return {};
+  return make_private_folder(folder_ + "/" + name);
 }
 
-Result<void> Store::put(const Manifest& manifest) const {
+Result<void> Store::put(const Manifest& manifest, const std::string& file) const {
   if (auto sound = check_name(manifest.name); !sound) return sound;
+  // A manifest never stands beside a file that is not its own.
+  std::error_code error;
+  if (std::filesystem::is_regular_file(file, error)) std::filesystem::remove(manifest_of(manifest.name), error);
+  if (!error) std::filesystem::rename(file, file_of(manifest.name), error);
+  if (error) return fail(ErrorKind::io, "cannot keep the model " + manifest.name + ": " + error.message());
   return base::write_file(manifest_of(manifest.name), base::view(write_manifest(manifest)));
 }
 

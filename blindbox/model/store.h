@@ -48,10 +48,11 @@ class Store {
   // Sorted by name; what is no model is left out.
   [[nodiscard]] std::vector<Manifest> list() const;
 
-  // Makes room for a model that will be put: its folder, without a manifest from now on. ErrorKind::usage where the name
-  // is taken and replace is false.
+  // Makes room for a model that will be put: its folder. ErrorKind::usage where the name is taken and replace is false.
   [[nodiscard]] Result<void> prepare(const std::string& name, bool replace) const;
-  [[nodiscard]] Result<void> put(const Manifest& manifest) const;
+  // Takes a finished file on the same file system over as the model of that manifest. What had the name until now is
+  // there until then.
+  [[nodiscard]] Result<void> put(const Manifest& manifest, const std::string& file) const;
 
  private:
   [[nodiscard]] std::string manifest_of(const std::string& name) const {

@@ -40,15 +40,21 @@ TEST_F(StoreTest, KeepsWhatWasPut) {
   EXPECT_EQ(store.find("one").error().kind, ErrorKind::model);
   ASSERT_TRUE(store.prepare("one", false));
   EXPECT_TRUE(store.list().empty());  // not before its manifest
-  ASSERT_TRUE(store.put(manifest("one")));
+  const std::string file = folder_ + "/models/one/new";
+  ASSERT_TRUE(base::write_file(file, base::view("first")));
+  ASSERT_TRUE(store.put(manifest("one"), file));
+  EXPECT_FALSE(std::filesystem::exists(file));
   const auto found = store.find("one");
   ASSERT_TRUE(found) << found.error().what;
   EXPECT_EQ(found->sha256, std::string(64, 'a'));
   EXPECT_EQ(found->sources.at(0).path, "config.json");
   EXPECT_EQ(store.prepare("one", false).error().kind, ErrorKind::usage);
   EXPECT_EQ(store.list().size(), 1U);
+  // What is to be replaced stays until there is something in its place.
   ASSERT_TRUE(store.prepare("one", true));
-  EXPECT_TRUE(store.list().empty());
+  EXPECT_FALSE(store.put(manifest("one"), folder_ + "/absent"));
+  EXPECT_EQ(store.list().size(), 1U);
+  EXPECT_EQ(base::as_text(base::read_file(store.file_of("one"), 100).value()), "first");
 }
 
 TEST_F(StoreTest, NamesStayInTheFolder) {

@@ -42,6 +42,7 @@ class WrongModels(ServeTest):
     def test_files_that_are_no_model(self):
         write = self.stage.write
         self.refused(8, "absent.gguf", "cannot read the model file absent.gguf", "No such file or directory")
+        self.refused(8, "no-such-name", "there is no model named no-such-name", "blindbox model list")
         self.refused(8, self.stage.folder, "the model is not a regular file")
         self.refused(8, "/dev/zero", "the model is not a regular file: /dev/zero")
         self.refused(8, write("empty.gguf", ""), "the model is not a GGUF file", "it is empty")

@@ -27,9 +27,9 @@ TEST(Numbers, EveryHalfSurvives) {
 }
 
 TEST(Numbers, HalvesRoundToTheNearestAndTiesToEven) {
-  EXPECT_EQ(to_f16(1.0F + 0x1p-11F), 0x3C00);         // between 1 and the next: even is 1
-  EXPECT_EQ(to_f16(1.0F + 0x1.8p-10F), 0x3C02);       // between the next two: even is the upper
-  EXPECT_EQ(to_f16(1.0F + 0x1.000002p-11F), 0x3C01);  // just above a tie
+  EXPECT_EQ(to_f16(1.0F + 0x1p-11F), 0x3C00);             // between 1 and the next: even is 1
+  EXPECT_EQ(to_f16(1.0F + 0x1.8p-10F), 0x3C02);           // between the next two: even is the upper
+  EXPECT_EQ(to_f16(1.0F + 0x1p-11F + 0x1p-23F), 0x3C01);  // just above a tie
   EXPECT_EQ(to_f16(65519.0F), 0x7BFF);
   EXPECT_EQ(to_f16(65520.0F), 0x7C00);  // infinite
   EXPECT_EQ(to_f16(-1e30F), 0xFC00);

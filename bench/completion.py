@@ -50,7 +50,7 @@ class Server:
     def infill(self, before, after, count, stop_after=None):
         """Times of the pieces of the answer, in seconds since the request; stop_after closes the connection then."""
         body = json.dumps({"input_prefix": before, "input_suffix": after, "n_predict": count, "temperature": 0,
-                           "stream": True, "cache_prompt": True, "samplers": ["temperature"]})
+                           "stop_rules": [], "stream": True, "cache_prompt": True, "samplers": ["temperature"]})
         start = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=stop_after or 600)
         times = []

@@ -36,7 +36,7 @@ class PromptBuilder {
   [[nodiscard]] Result<Prompt> plain(const Request& request) const;
   [[nodiscard]] tl::unexpected<Error> too_long(std::size_t tokens, const char* at_least) const;
 
-  [[maybe_unused]] const llama_model* model_;  // the chat template is its
+  const llama_model* model_;  // the chat template is its
   const llama_vocab* vocab_;
   std::string name_;
   std::size_t context_;

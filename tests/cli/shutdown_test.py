@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signals: what is under way is finished, and nothing stays behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -124,7 +125,8 @@ class Shutdown(harness.StageTest):
         try:
             self.end_twice(self.server)
         finally:
-            os.kill(engine, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # it has gone with the server
+                os.kill(engine, signal.SIGCONT)
         self.assertTrue(harness.gone(engine))
 
 

@@ -36,7 +36,7 @@ const gap = 64;
 const lineGap = 40;
 const nodeHeight = 132;
 const padding = 14;
-const letter = { title: 7.4, detail: 6.6, fingerprint: 7 }; // pixels a character, generously
+const letter = { title: 7.4, detail: 6.6, hex: 8.2, fingerprint: 7 }; // pixels a character, generously
 
 /** Lines of at most so many characters; the last one ends in an ellipsis where text is left out. */
 export function wrapped(text: string, columns: number, lines: number): string[] {
@@ -87,7 +87,7 @@ function node(part: ChainPart, x: number, y: number, width: number, broken: Set<
     width,
     height: nodeHeight,
     title: wrapped(part.title, Math.floor(inner / letter.title), 2),
-    detail: wrapped(part.detail, Math.floor(inner / letter.detail), 2),
+    detail: wrapped(part.detail, Math.floor(inner / (/\S{20}/.test(part.detail) ? letter.hex : letter.detail)), 2),
     fingerprint: shorten(visible(part.fingerprint), Math.floor((inner / letter.fingerprint - 1) / 2)),
     broken: broken.has(part.role),
   };

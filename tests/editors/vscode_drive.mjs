@@ -53,7 +53,7 @@ try {
   const page = await browser.newPage({viewport: {width: 1200, height: 700}});
   page.setDefaultTimeout(kPatience);
   await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
-  const shield = page.locator('.statusbar-item[id="blindbox.blindbox.shield"]');
+  const shield = page.locator('.statusbar-item[id$="blindbox.shield"]');
   const picture = (name) => page.screenshot({path: join(pictures, `${name}.png`)});
   const settles = async (text) => {
     await shield.filter({hasText: text}).waitFor();

@@ -62,36 +62,13 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "blindbox " BLINDBOX_VERSION);
 
   apps::Action action;
-  for (const auto& add : {apps::add_serve,
-                          apps::add_connect,
-                          apps::add_status,
-                          apps::add_ledger,
-                          apps::add_verify,
-                          apps::add_policy,
-                          apps::add_checks,
-                          apps::add_complete,
-                          apps::add_demo,
-                          apps::add_init,
-                          apps::add_build,
-                          apps::add_push,
-                          apps::add_inspect,
-                          apps::add_run,
-                          apps::add_image,
-                          apps::add_emulator,
-                          apps::add_measure,
-                          apps::add_release,
-                          apps::add_deploy,
-                          apps::add_version,
-                          apps::add_shell_completion,
+  for (const auto& add : {apps::add_serve,    apps::add_connect, apps::add_status,  apps::add_ledger,
+                          apps::add_verify,   apps::add_policy,  apps::add_checks,  apps::add_complete,
+                          apps::add_lsp,      apps::add_demo,    apps::add_init,    apps::add_build,
+                          apps::add_push,     apps::add_inspect, apps::add_run,     apps::add_image,
+                          apps::add_emulator, apps::add_measure, apps::add_release, apps::add_deploy,
+                          apps::add_model,    apps::add_key,     apps::add_version, apps::add_shell_completion,
                           apps::add_engine}) {
-  for (const auto& add : {apps::add_serve, apps::add_connect, apps::add_verify, apps::add_policy, apps::add_checks,
-                          apps::add_complete, apps::add_demo, apps::add_init, apps::add_build, apps::add_push,
-                          apps::add_inspect, apps::add_run, apps::add_image, apps::add_emulator, apps::add_measure,
-                          apps::add_model, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
-                          apps::add_key, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
-                          apps::add_complete, apps::add_lsp, apps::add_demo, apps::add_init, apps::add_build,
-                          apps::add_push, apps::add_inspect, apps::add_run, apps::add_image, apps::add_emulator,
-                          apps::add_measure, apps::add_version, apps::add_shell_completion, apps::add_engine}) {
     add(app, action);
   }
   try {

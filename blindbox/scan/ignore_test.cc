@@ -89,10 +89,10 @@ TEST_F(Ignore, MatchesWhatGitMatches) {
   paths.close();
   for (const char* file : kFiles) {
     std::ofstream(folder_ / ".gitignore") << file;
-    (void)std::system(("cd " + folder_.string() +
-                       " && git -c core.excludesFile=/dev/null check-ignore --no-index -z --stdin" +
-                       " < paths > ignored")
-                          .c_str());
+    std::ignore =
+        std::system(("cd " + folder_.string() +
+                     " && git -c core.excludesFile=/dev/null check-ignore --no-index -z --stdin" + " < paths > ignored")
+                        .c_str());
     std::ifstream in(folder_ / "ignored");
     std::set<std::string> expected;
     for (std::string path; std::getline(in, path, '\0');) expected.insert(path);

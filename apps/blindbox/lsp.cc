@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "blindbox/net/socket_stream.h"
+#include "blindbox/scan/ignore.h"
 #include "command.h"
 
 namespace blindbox::apps {
@@ -29,6 +30,8 @@ int serve(const Options& options) {
   if (!proxy) return report(proxy.error());
   lsp::ServerOptions server{BLINDBOX_VERSION, "the proxy at " + options.proxy,
                             [at = *proxy]() -> net::Task<Result<lsp::Line>> { return open_line(at); }};
+  const auto ignore = std::make_shared<scan::IgnoreList>(std::vector<std::string>(), std::vector<std::string>());
+  server.may_leave = [ignore](const std::string& path, const std::string&) { return !ignore->ignores(path); };
   boost::asio::io_context loop;
   auto status = lsp::serve(loop, std::move(server), STDIN_FILENO, STDOUT_FILENO);
   return status ? *status : report(status.error());

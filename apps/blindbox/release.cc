@@ -33,7 +33,7 @@ struct Options {
   ImageOptions images;
 };
 
-// "hello:1" and "registry.example.com/team/hello@sha256:..." are releases of "hello" and "team/hello".
+// "hello:1" and "images.example.com/team/hello@sha256:..." are releases of "hello" and "team/hello".
 std::string default_name(const std::string& tag) {
   const auto reference = image::parse_reference(tag);
   if (!reference) return tag;

@@ -17,7 +17,7 @@ using ::testing::IsEmpty;
 
 Deployment make() {
   Deployment out;
-  out.image = "registry.example.com/team/hello@sha256:" + std::string(64, 'a');
+  out.image = "images.example.com/team/hello@sha256:" + std::string(64, 'a');
   out.specification.environment_passed = {"GREETING"};
   out.policy = measure::write_rego(
       container_policy(out.specification, {base::sha256(base::view("layer"))}, Group::container_instances));

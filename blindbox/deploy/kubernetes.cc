@@ -238,12 +238,12 @@ cpu: {}
 memoryGiB: {}
 service:
   type: LoadBalancer
-# Pods per queue length, which needs an adapter that serves the server's metric to Kubernetes.
+# Pods by how full the queues are (/metrics, docs/api.md), which needs an adapter that serves the server's metric to Kubernetes.
 autoscaling:
   enabled: false
   maxReplicas: 8
-  metric: blindbox_queue_length
-  target: 4
+  metric: blindbox_queue_used_ratio
+  target: 250m
 )",
       platform_name(cluster), quoted(from.image), quoted(policy), quoted(initdata),
       quoted(names ? from.runtime_class : ""), from.specification.tls_port, from.replicas, from.cpu, from.memory_gib);

@@ -64,7 +64,7 @@ class Cluster(unittest.TestCase):
         out = self.home / f"{self._testMethodName}-{platform}"
         if platform == "coco":
             more += ("--initdata", "initdata.toml")
-        self.blindbox("deploy", "hello", "--image", "registry.example.com/team/hello", "--platform", platform, "--dry-run",
+        self.blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--platform", platform, "--dry-run",
                       "--out", out, "--env", 'GREETING=a "b" {{ c }} \\', *more)
         return out
 
@@ -133,10 +133,10 @@ class Cluster(unittest.TestCase):
     def test_terraform_means_what_arm_means(self):
         hcl = module("hcl2")
         out = self.home / "terraform"
-        self.blindbox("deploy", "hello", "--image", "registry.example.com/team/hello", "--dry-run", "--out", out)
+        self.blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--dry-run", "--out", out)
         with open(out / "main.tf") as file:
             text = json.dumps(hcl.load(file))
-        for word in ("Confidential", "allowPrivilegeEscalation", "filebase64", "registry.example.com/team/hello@sha256:"):
+        for word in ("Confidential", "allowPrivilegeEscalation", "filebase64", "images.example.com/team/hello@sha256:"):
             self.assertIn(word, text)
 
     def decide(self, policy, point, question, containers):

@@ -37,7 +37,7 @@ class Deploy(unittest.TestCase):
                               Entrypoint=["/bin/server"], ExposedPorts={"8000/tcp": {}})
         (cls.home / "blindbox.yml").write_text("platform: azure-aci\nenvironment: [GREETING]\n"
                                                "egress: [api.example.com:443, 192.0.2.7:5432]\n")
-        for tag in ("hello", "registry.example.com/team/hello:1"):
+        for tag in ("hello", "images.example.com/team/hello:1"):
             cls.blindbox("build", "--source-image", "docker-archive:app.tar", "--tag", tag)
 
     @classmethod
@@ -68,7 +68,7 @@ class Deploy(unittest.TestCase):
         return (self.home / "record").read_text().splitlines()
 
     def render(self, platform="azure-aci", *more):
-        self.blindbox("deploy", "hello", "--image", "registry.example.com/team/hello", "--platform", platform, "--dry-run",
+        self.blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--platform", platform, "--dry-run",
                       "--out", self.out, *more)
         return self.out
 
@@ -103,10 +103,10 @@ class Deploy(unittest.TestCase):
         self.assertEqual(properties["restartPolicy"], "OnFailure")
         self.assertEqual(properties["ipAddress"]["ports"], [{"protocol": "TCP", "port": 8443}])
         self.assertEqual(properties["imageRegistryCredentials"],
-                         [{"server": "registry.example.com", "identity": "[parameters('identityId')]"}])
+                         [{"server": "images.example.com", "identity": "[parameters('identityId')]"}])
         self.assertEqual(list(group["identity"]["userAssignedIdentities"]), ["[parameters('identityId')]"])
         (container,) = properties["containers"]
-        self.assertEqual(container["properties"]["image"], "registry.example.com/team/hello@" + measured["digest"])
+        self.assertEqual(container["properties"]["image"], "images.example.com/team/hello@" + measured["digest"])
         self.assertEqual(container["properties"]["command"], ["/.blindbox/init"])
         self.assertEqual(container["properties"]["securityContext"],
                          {"privileged": False, "allowPrivilegeEscalation": False})
@@ -127,8 +127,8 @@ class Deploy(unittest.TestCase):
         self.assertEqual(ran.returncode, 0, ran.stdout.decode() + ran.stderr.decode())
 
     def test_a_tag_that_names_its_registry(self):
-        out = self.blindbox("deploy", "registry.example.com/team/hello:1", "--dry-run", "--out", self.out)
-        self.assertIn("registry.example.com/team/hello@sha256:", out)
+        out = self.blindbox("deploy", "images.example.com/team/hello:1", "--dry-run", "--out", self.out)
+        self.assertIn("images.example.com/team/hello@sha256:", out)
         self.refused(2, "names no registry", "deploy", "hello", "--dry-run", "--out", self.out)
 
     def test_lint_of_what_it_renders(self):
@@ -153,7 +153,7 @@ class Deploy(unittest.TestCase):
                   "password stands in the file")
         self.lint(lambda properties, group: properties["ipAddress"]["ports"].append({"protocol": "UDP", "port": 53}),
                   "warning", "2 ports are public", "UDP 53", code=0)
-        self.lint(container(lambda c: c.update(image="registry.example.com/team/hello:1")), "named by a tag", "@sha256:")
+        self.lint(container(lambda c: c.update(image="images.example.com/team/hello:1")), "named by a tag", "@sha256:")
         self.lint(container(lambda c: c.update(image="r.example.com/x@sha256:" + 64 * "0")), "another image than the one given")
         self.lint(container(lambda c: c["securityContext"].update(privileged=True)), "it is privileged")
         self.lint(container(lambda c: c.pop("securityContext")), "no new privileges")
@@ -207,7 +207,7 @@ class Deploy(unittest.TestCase):
 
     def test_az_does_it(self):
         self.tool("az", AZ.replace("cat", shutil.which("cat")))
-        self.blindbox("deploy", "hello", "--image", "registry.example.com/team/hello", "--out", self.out, "--resource-group",
+        self.blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--out", self.out, "--resource-group",
                       "rg", "--identity", IDENTITY, "--name", "sealed", "--location", "westeurope")
         self.assertEqual(self.recorded(),
                          ["account show --output none",
@@ -219,7 +219,7 @@ class Deploy(unittest.TestCase):
         self.tool("terraform")
         self.tool("kubectl")
         self.tool("helm")
-        common = ("--image", "registry.example.com/team/hello", "--out", self.out)
+        common = ("--image", "images.example.com/team/hello", "--out", self.out)
         self.blindbox("deploy", "hello", *common, "--with", "terraform", "--resource-group-id", "/rg", "--identity", IDENTITY,
                       "--location", "westeurope")
         self.blindbox("deploy", "hello", *common, "--platform", "kubernetes", "--namespace", "apps")
@@ -232,7 +232,7 @@ class Deploy(unittest.TestCase):
                           f"helm upgrade --install --namespace default blindbox {self.out}/helm"])
 
     def test_without_tools(self):
-        arguments = ("deploy", "hello", "--image", "registry.example.com/team/hello", "--out", self.out)
+        arguments = ("deploy", "hello", "--image", "images.example.com/team/hello", "--out", self.out)
         self.refused(2, "--identity", *arguments)
         self.refused(10, "neither az nor terraform", *arguments, "--identity", IDENTITY)
         self.refused(10, "az, Azure's command line, is not installed", "deploy", "status", "--resource-group", "rg")

@@ -34,7 +34,7 @@ constexpr const char* kSchema = R"({
         "enabled": {"type": "boolean"},
         "maxReplicas": {"type": "integer", "minimum": 1},
         "metric": {"type": "string", "minLength": 1},
-        "target": {"type": "integer", "minimum": 1}
+        "target": {"type": "string", "pattern": "^[1-9][0-9]*m?$"}
       }
     },
     "environment": {"type": "object", "additionalProperties": {"type": "string"}},

@@ -32,7 +32,7 @@ class ProxyTest(harness.ChannelTest):
     def detail(self, answer, status, text=""):
         """In the shape of the original's /generate."""
         self.assertEqual(answer.status, status, answer)
-        self.assertEqual(list(answer.json()), ["detail", "error", "error_type"])
+        self.assertEqual(sorted(answer.json()), ["detail", "error", "error_type"])
         self.assertIn(text, answer.json()["detail"])
 
 
@@ -74,7 +74,7 @@ class Protocols(ProxyTest):
         self.assertTrue(answer.json()["text"].startswith("def print_hello_world():"))
 
     def test_health_and_models(self):
-        self.assertEqual(self.ask("GET", "/health").json(), {"status": "ok"})
+        self.assertEqual(self.ask("GET", "/health").json()["status"], "ok")
         model = self.ask("GET", "/v1/models").json()["data"][0]
         self.assertEqual(model["meta"]["sha256"], hashlib.sha256(pathlib.Path(harness.MODEL).read_bytes()).hexdigest())
 
@@ -210,7 +210,9 @@ class Framing(ProxyTest):
 
     def test_http_1_0(self):
         received = wire.raw(self.proxy.port, b"GET /health HTTP/1.0\r\n\r\n")
-        self.assertTrue(received.startswith(b"HTTP/1.1 200 ") and received.endswith(b'{"status":"ok"}'), received)
+        head, body = received.split(b"\r\n\r\n", 1)
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 "), received)
+        self.assertEqual(json.loads(body)["status"], "ok")
         body = json.dumps(dict(HOLE, stream=True)).encode()
         sent = b"POST /infill HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         received = wire.raw(self.proxy.port, sent)

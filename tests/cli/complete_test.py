@@ -103,8 +103,9 @@ class Completions(harness.ChannelTest):
         self.assertNotIn("\n", text)
 
     def test_a_number_of_tokens(self):
-        self.stage.write("f.py", CODE)
-        one, many = self.filled("f.py:2:12", "--max-tokens", "1"), self.filled("f.py:2:12", "--max-tokens", "20")
+        # A hole that goes on for long, so that no stop rule of editors ends it sooner.
+        self.stage.write("f.py", "values = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \n]\n")
+        one, many = self.filled("f.py:1:41", "--max-tokens", "1"), self.filled("f.py:1:41", "--max-tokens", "20")
         self.assertTrue(many.startswith(one))
         self.assertLess(len(one), len(many))
 
@@ -123,8 +124,10 @@ class Completions(harness.ChannelTest):
 
     def test_a_file_longer_than_the_context(self):
         """What does not fit is left out farthest from the hole."""
-        self.stage.write("long.py", "".join(f"value_{n} = {n}\n" for n in range(20_000)))
-        self.assertNotEqual(self.filled("long.py:10000:1", "--max-tokens", "12").strip(), "")
+        lines = [f"value_{n} = {n}\n" for n in range(20_000)]
+        lines[9_999] = "value_9999 = \n"  # in the middle of a line: a whole one would say what follows again, and go
+        self.stage.write("long.py", "".join(lines))
+        self.assertNotEqual(self.filled("long.py:10000:14", "--max-tokens", "12").strip(), "")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Cluster(unittest.TestCase):
         images.docker_archive(cls.home / "app.tar", [images.layer_of({"bin/server": b"#!/bin/sh\n"})],
                               Entrypoint=["/bin/server"], ExposedPorts={"8000/tcp": {}})
         (cls.home / "blindbox.yml").write_text("platform: azure-aci\nenvironment: [GREETING]\n"
-                                               "egress: [api.example.com:443, other.example.com:443, 192.0.2.7:5432]\n")
+                                               "egress: [api.example.com:443, other.example.com:443, 9.9.9.9:5432]\n")
         (cls.home / "initdata.toml").write_text('algorithm = "sha256"\nversion = "0.1.0"\n')
         cls.blindbox("build", "--source-image", "docker-archive:app.tar", "--tag", "hello")
 
@@ -127,7 +127,7 @@ class Cluster(unittest.TestCase):
         plain = pod("kubernetes")["Deployment"]["spec"]["template"]
         self.assertNotIn("annotations", plain["metadata"])
         egress = pod("kubernetes")["NetworkPolicy"]["spec"]["egress"]
-        self.assertEqual(egress[0]["to"][0]["ipBlock"]["cidr"], "192.0.2.7/32")
+        self.assertEqual(egress[0]["to"][0]["ipBlock"]["cidr"], "9.9.9.9/32")
         self.assertEqual([rule["ports"][0]["port"] for rule in egress], [5432, 443, 53])
 
     def test_terraform_means_what_arm_means(self):

@@ -36,7 +36,7 @@ class Deploy(unittest.TestCase):
         images.docker_archive(cls.home / "app.tar", [images.layer_of({"bin/server": b"#!/bin/sh\n"})],
                               Entrypoint=["/bin/server"], ExposedPorts={"8000/tcp": {}})
         (cls.home / "blindbox.yml").write_text("platform: azure-aci\nenvironment: [GREETING]\n"
-                                               "egress: [api.example.com:443, 192.0.2.7:5432]\n")
+                                               "egress: [api.example.com:443, 9.9.9.9:5432]\n")
         for tag in ("hello", "images.example.com/team/hello:1"):
             cls.blindbox("build", "--source-image", "docker-archive:app.tar", "--tag", tag)
 

@@ -17,9 +17,9 @@ bool is_url(const std::string& text) { return text.find("://") != std::string::n
 
 Result<profiles::Profile> from_url(const ServerOptions& options, const std::string& url) {
   if (!options.policy && options.release.files.empty()) {
-    return base::fail(ErrorKind::usage,
-                      "nothing says what to accept of a URL: --policy FILE, or --release FILE and --trust FILE", "",
-                      "the provider of the server hands them out; \"blindbox serve --print-policy\" writes a policy");
+    return base::fail(
+        ErrorKind::usage, "nothing says what to accept of a URL: --policy FILE, or --release FILE and --trust FILE", "",
+        "see \"blindbox --help\" and \"blindbox connect --help\"; the provider of the server hands them out");
   }
   if (!options.save.empty() && !options.policy) {
     return base::fail(ErrorKind::usage, "--save keeps a policy, and there is none", "",

@@ -147,6 +147,34 @@ TEST(EngineMany, AFullQueueSaysWhenToComeAgain) {
   EXPECT_EQ(tiny->status().cancelled, 1U);
 }
 
+TEST(EngineMany, ATenantThatFillsTheQueueLeavesAPlaceToOthers) {
+  const auto tiny = engine([](ModelSource& source) {
+    source.slots = 1;
+    source.waiting = 2;
+  });
+  Holder first(*tiny, "many");
+  std::vector<std::future<Result<Outcome>>> waiting;
+  std::vector<Recorder> recorders(3);
+  const auto wait = [&](const char* tenant) {
+    Recorder& recorder = recorders[waiting.size()];
+    waiting.push_back(
+        std::async(std::launch::async, [&, tenant] { return tiny->generate(ask("x", tenant, 1), recorder, {}); }));
+  };
+  wait("many");
+  until([&] { return tiny->status().queued == 1; });
+  wait("many");
+  until([&] { return tiny->status().queued == 2; });
+  wait("few");
+  const auto last = waiting[1].get();
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().kind, ErrorKind::limit);
+  EXPECT_NE(last.error().hint, "");
+  EXPECT_EQ(tiny->status().queued, 2U);
+  EXPECT_TRUE(first.let_go());
+  EXPECT_TRUE(waiting[0].get());
+  EXPECT_TRUE(waiting[2].get());
+}
+
 TEST(EngineMany, ADeadlineEndsTheWaitToo) {
   const auto tiny = engine([](ModelSource& source) { source.slots = 1; });
   Holder first(*tiny, "a", 4);

@@ -105,4 +105,17 @@ const std::string* FairQueue::gives_way_to(const std::string& tenant) const {
   return unfair ? most : nullptr;
 }
 
+Job* FairQueue::gives_place_to(const std::string& tenant) const {
+  const auto own = tenants_.find(tenant);
+  const std::size_t least = own == tenants_.end() ? 0 : own->second.line.size();
+  const Tenant* longest = nullptr;
+  for (const auto& [name, other] : tenants_) {
+    if (longest == nullptr || other.line.size() > longest->line.size()) longest = &other;
+  }
+  if (longest == nullptr || longest->line.size() <= least + 1) return nullptr;
+  const auto last =
+      std::find_if(longest->line.rbegin(), longest->line.rend(), [](const Job* job) { return !job->counted; });
+  return last == longest->line.rend() ? nullptr : *last;
+}
+
 }  // namespace blindbox::completion

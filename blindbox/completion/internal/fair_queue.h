@@ -29,6 +29,10 @@ class FairQueue {
   // and has had its time slice. Null where all is fair.
   [[nodiscard]] const std::string* gives_way_to(const std::string& tenant) const;
 
+  // Who leaves a full queue so that this tenant's next request finds a place: the one that came last, and has not begun,
+  // of the tenant with the longest line, if that line stays longer than this tenant's. Null where all is fair.
+  [[nodiscard]] Job* gives_place_to(const std::string& tenant) const;
+
   template <typename Visit>
   void for_each(Visit visit) const {
     for (const auto& [name, tenant] : tenants_) {

@@ -53,6 +53,22 @@ TEST_F(FairQueueTest, AManyDoesNotDelayAFew) {
   EXPECT_EQ(start_next(), "many");
 }
 
+TEST_F(FairQueueTest, TheLongestLineGivesItsLastPlaceToAShorterOne) {
+  EXPECT_EQ(queue.gives_place_to("few"), nullptr);
+  arrive("many");
+  EXPECT_EQ(queue.gives_place_to("few"), nullptr);
+  Job& second = arrive("many");
+  Job& third = arrive("many");
+  EXPECT_EQ(queue.gives_place_to("few"), &third);
+  EXPECT_EQ(queue.gives_place_to("many"), nullptr);
+  third.counted = true;  // it has begun and was interrupted
+  EXPECT_EQ(queue.gives_place_to("few"), &second);
+  arrive("few");
+  EXPECT_EQ(queue.gives_place_to("few"), &second);
+  arrive("few");
+  EXPECT_EQ(queue.gives_place_to("few"), nullptr);
+}
+
 TEST_F(FairQueueTest, WhoHadLeastIsNext) {
   arrive("a");
   arrive("b");

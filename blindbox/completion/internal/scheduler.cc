@@ -48,8 +48,9 @@ Result<Outcome> Scheduler::run(const Request& request, Tokens prompt, Listener& 
     const std::size_t places =
         settings_.waiting + settings_.slots - std::min<std::size_t>(settings_.slots, active_.size());
     if (queue_.size() >= places) {
-      return base::fail(ErrorKind::limit, "too many requests are waiting",
-                        std::to_string(queue_.size()) + " in the queue", "ask again in a few seconds");
+      Job* const other = queue_.gives_place_to(request.tenant);
+      if (other == nullptr) return full();
+      end(*other, full());
     }
     ++total_.requests;
     total_.prompt_tokens += job.prompt_size;
@@ -59,6 +60,11 @@ Result<Outcome> Scheduler::run(const Request& request, Tokens prompt, Listener& 
   auto outcome = job.channel.deliver(listener, stop, [this] { wake(); });
   ::explicit_bzero(job.tokens.data(), job.tokens.size() * sizeof(Token));
   return outcome;
+}
+
+tl::unexpected<Error> Scheduler::full() const {
+  return base::fail(ErrorKind::limit, "too many requests are waiting", std::to_string(queue_.size()) + " in the queue",
+                    "ask again in a few seconds");
 }
 
 void Scheduler::wake() {

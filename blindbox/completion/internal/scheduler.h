@@ -57,6 +57,7 @@ class Scheduler {
 
   void loop();
   void wait_for_work(Lock& lock);
+  [[nodiscard]] tl::unexpected<Error> full() const;
   void wake();
   void end_stopped();
   void forget_whoever_left();

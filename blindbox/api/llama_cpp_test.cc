@@ -145,6 +145,17 @@ TEST(LlamaCpp, Pages) {
   EXPECT_EQ(bench.ask(post("/detokenize", R"({"tokens":["a"]})")).status, 400U);
 }
 
+TEST(LlamaCpp, PagesTurnSoMuchTextAtOnceAndNoMore) {
+  const Bench bench;
+  const std::string longest(256 * 1024, 'a');
+  EXPECT_EQ(bench.ask(post("/tokenize", R"({"content":")" + longest + R"("})")).status, 200U);
+  EXPECT_EQ(bench.ask(post("/tokenize", R"({"content":"a)" + longest + R"("})")).status, 400U);
+  std::string ids = "1";
+  for (std::size_t i = 1; i < 64 * 1024; ++i) ids += ",1";
+  EXPECT_EQ(bench.ask(post("/detokenize", R"({"tokens":[)" + ids + "]}")).status, 200U);
+  EXPECT_EQ(bench.ask(post("/detokenize", R"({"tokens":[1,)" + ids + "]}")).status, 400U);
+}
+
 TEST(LlamaCpp, WrongBodiesAreToldByTheirField) {
   const Bench bench;
   const auto message = [&](const char* body) { return bench.answer(post("/infill", body))["error"]["message"]; };

@@ -12,6 +12,10 @@ using namespace internal;
 
 namespace {
 
+// Of what is turned from text to tokens or back: nobody's tokens are counted there, so nobody may ask for much at once.
+constexpr std::size_t kMaxText = std::size_t{256} << 10;
+constexpr std::size_t kMaxIds = std::size_t{64} << 10;
+
 http::Response json(const ordered_json& body, unsigned status = 200) {
   return {status, "application/json", compact(body), {}};
 }
@@ -116,6 +120,9 @@ Result<http::Response> tokenize_page(const Desk& desk, const http::Request& requ
   const bool parse_special = fields->flag("parse_special", true);
   const bool with_pieces = fields->flag("with_pieces", false);
   if (auto done = fields->done(); !done) return base::pass_on(done);
+  if (content.size() > kMaxText) {
+    return base::fail(ErrorKind::limit, "\"content\" is longer than " + std::to_string(kMaxText) + " bytes");
+  }
   auto tokens = desk.generator.tokenize(content, parse_special, add_special);
   if (!tokens) return base::pass_on(tokens);
   if (!with_pieces) return json({{"tokens", *tokens}});
@@ -134,10 +141,13 @@ Result<http::Response> detokenize_page(const Desk& desk, const http::Request& re
   auto fields = Fields::parse(request.body);
   if (!fields) return base::pass_on(fields);
   const nlohmann::json& list = fields->get("tokens");
-  const bool good = list.is_array() && std::all_of(list.begin(), list.end(), [](const nlohmann::json& id) {
-                      return id.is_number_integer() && id >= 0 && id < (1 << 30);
-                    });
-  if (!good) return base::fail(ErrorKind::malformed, "\"tokens\" must be an array of token ids");
+  const bool good =
+      list.is_array() && list.size() <= kMaxIds && std::all_of(list.begin(), list.end(), [](const nlohmann::json& id) {
+        return id.is_number_integer() && id >= 0 && id < (1 << 30);
+      });
+  if (!good)
+    return base::fail(ErrorKind::malformed,
+                      "\"tokens\" must be an array of at most " + std::to_string(kMaxIds) + " token ids");
   auto text = desk.generator.detokenize(list.get<completion::Tokens>());
   if (!text) return base::pass_on(text);
   return json({{"content", *text}});

@@ -10,6 +10,8 @@ using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxWord = 1024;  // of a stop word
+// Each costs many times its two bytes once it is read: a body of nothing else would take hundreds of megabytes.
+constexpr std::size_t kMaxValues = std::size_t{1} << 18;
 
 tl::unexpected<Error> malformed(std::string what) { return base::fail(ErrorKind::malformed, std::move(what)); }
 
@@ -20,13 +22,20 @@ std::string quoted(const char* name) { return '"' + std::string(name) + '"'; }
 Result<Fields> Fields::parse(std::string_view text) {
   base::JsonWatch watch(kMaxDepth);
   Fields fields;
+  std::size_t values = 0;
+  const auto bounded = [&](int depth, json::parse_event_t event, const json& parsed) {
+    using Event = json::parse_event_t;
+    if (event == Event::value || event == Event::object_start || event == Event::array_start) ++values;
+    return watch(depth, event, parsed) && values <= kMaxValues;
+  };
   try {
-    fields.object_ = json::parse(text, std::ref(watch), false);
+    fields.object_ = json::parse(text, bounded, false);
   } catch (const std::exception&) {
     return malformed("the request is not valid JSON");
   }
   if (watch.too_deep()) return malformed("the request's JSON is nested too deeply");
   if (watch.key_twice()) return malformed("the request's JSON has a key twice");
+  if (values > kMaxValues) return malformed("the request's JSON has too many values");
   if (fields.object_.is_discarded()) return malformed("the request is not valid JSON in UTF-8");
   if (!fields.object_.is_object()) return malformed("the request is not a JSON object");
   return fields;

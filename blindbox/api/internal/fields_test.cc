@@ -41,6 +41,17 @@ TEST(Fields, DuplicateKeysAreRefusedAtAnyDepth) {
   EXPECT_EQ(problem_of(R"({"a":{"b":1},"c":{"b":1},"b":[{"b":1},{"b":2}]})"), "none");
 }
 
+TEST(Fields, MoreValuesThanAnybodySendsAreRefused) {
+  const auto list = [](const std::string& value, std::size_t count) {
+    std::string text = "{\"a\":[";
+    for (std::size_t i = 0; i < count; ++i) text += (i == 0 ? "" : ",") + value;
+    return text + "]}";
+  };
+  EXPECT_EQ(problem_of(list("1", 8 * 8192)), "none");
+  for (const char* value : {"1", "[]", "{}", "null"})
+    EXPECT_THAT(problem_of(list(value, 1 << 18)), HasSubstr("too many"));
+}
+
 TEST(Fields, DepthBombsAreRefused) {
   const auto nested = [](int depth) {
     return "{\"a\":" + std::string(static_cast<std::size_t>(depth), '[') +

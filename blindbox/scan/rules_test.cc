@@ -26,6 +26,15 @@ TEST(Rules, AllExpressionsCompile) {
   EXPECT_TRUE(good) << good.error().what << ": " << good.error().detail;
 }
 
+TEST(Rules, FindTheWholeOfWhatHasNamedParts) {
+  const std::string token =
+      std::string("ZXlK") + "aGJHY2lPaUpJVXpJMU5pSXNJblI1Y0NJNklrcFhWQ0o5LmV5SnpkV0lpT2lJeE1qTTBOVFkzT0Rrd0lu";
+  const auto found = Rules::built_in().find("auth = \"" + token + "\"\n");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].rule, "jwt-base64");
+  EXPECT_EQ(found[0].size, token.size());
+}
+
 TEST(Rules, FindSecretsWhereTheyStand) {
   const std::string text = "x = 1\ny = 2\naws = \"" + kAws + "\"\n";
   const auto found = Rules::built_in().find(text);

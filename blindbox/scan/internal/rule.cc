@@ -36,6 +36,14 @@ Allowlist parse_allowlist(const json& from) {
   return list;
 }
 
+// A name tells which alternative it was, and is no secret: the whole match is.
+std::string without_names(std::string regex) {
+  static const RE2 named(R"((^|[^\\])\(\?P<\w+>)");
+  while (RE2::GlobalReplace(&regex, named, R"(\1(?:)") > 0) {
+  }
+  return regex;
+}
+
 }  // namespace
 
 re2::RE2::Options expression_options() {
@@ -110,7 +118,8 @@ Result<std::unique_ptr<Rule>> parse_rule(std::string_view text) {
     const json parsed = json::parse(text);
     auto rule = std::make_unique<Rule>();
     rule->id = parsed.value("id", "");
-    if (parsed.contains("regex")) rule->regex = std::make_unique<Expression>(parsed["regex"].get<std::string>());
+    if (parsed.contains("regex"))
+      rule->regex = std::make_unique<Expression>(without_names(parsed["regex"].get<std::string>()));
     rule->keywords = parsed.value("keywords", std::vector<std::string>{});
     rule->entropy = parsed.value("entropy", 0.0);
     rule->secret_group = parsed.value("secretGroup", 0);

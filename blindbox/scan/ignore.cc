@@ -66,6 +66,7 @@ IgnoreList::IgnoreList(std::vector<std::string> projects, std::vector<std::strin
 bool IgnoreList::file_ignores(const std::string& file, std::string_view relative) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0) return errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG;
+  if (!S_ISREG(info.st_mode)) return true;  // a pipe would keep whoever opens it
   auto at = std::ranges::find(cache_, file, &std::pair<std::string, Cached>::first);
   if (at == cache_.end()) {
     constexpr std::size_t kCached = 256;

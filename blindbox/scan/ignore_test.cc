@@ -2,6 +2,7 @@
 #include "blindbox/scan/ignore.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -136,6 +137,9 @@ TEST_F(Ignore, ChangesAreSeenAndWhatCannotBeReadIgnoresAll) {
   write("mine", "*.other\n");
   EXPECT_FALSE(list.ignores("a.key"));
   write("mine", std::string(kIgnoreCap + 1, '\n'));
+  EXPECT_TRUE(list.ignores("anything"));
+  std::filesystem::remove(folder_ / "mine");
+  ASSERT_EQ(::mkfifo((folder_ / "mine").c_str(), 0600), 0);
   EXPECT_TRUE(list.ignores("anything"));
 }
 

@@ -34,10 +34,18 @@ Error refusal(const std::vector<Finding>& findings, std::string hint) {
 
 constexpr const char* kBlockHint = "nothing was sent; take it out of the text, or see --scan in blindbox(1)";
 
-Scanned scan_raw(std::string_view body, Mode mode, const Rules& rules) {
+constexpr const char* kBrokenHint = "nothing was sent: what begins like JSON must be JSON, so that its files are known";
+
+// broken: it means to be JSON, so nobody knows which files it holds.
+Scanned scan_raw(std::string_view body, Mode mode, const Rules& rules, bool broken) {
   Scanned out;
   const auto found = rules.find(body);
+  if (broken) tell(out.findings, {std::string(kUnreadableRule), 0, ""});
   for (const Secret& secret : found) tell(out.findings, {secret.rule, secret.line, ""});
+  if (broken && mode != Mode::warn) {
+    out.blocked = Error{ErrorKind::forbidden, "the request's body is no JSON that can be read", "", kBrokenHint};
+    return out;
+  }
   if (found.empty()) return out;
   if (mode == Mode::block) out.blocked = refusal(out.findings, kBlockHint);
   if (mode == Mode::redact) out.body = internal::redact(body, found);
@@ -77,7 +85,10 @@ Scanned scan_body(std::string_view body, std::string_view content_encoding, Mode
       tell(out.findings, {secret.rule, secret.line, string.place()});
     }
   });
-  if (!is_json) return scan_raw(body, mode, rules);
+  if (!is_json) {
+    const char first = internal::first_of_json(body);
+    return scan_raw(body, mode, rules, first == '{' || first == '[');
+  }
   if (mode == Mode::block && (files || secrets)) {
     out.blocked = refusal(out.findings, kBlockHint);
   } else if (files || (secrets && mode == Mode::redact)) {

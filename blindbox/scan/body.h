@@ -33,9 +33,10 @@ struct Scanned {
 
 // Secrets are looked for in every string of a JSON body, member names included, and in the whole of any other body.
 // warn lets them pass; redact puts "[redacted RULE]" in their place, and the JSON stays JSON; block refuses the request.
-// A file that ignore names (members filename, filepath, file_path, path, file, uri) never leaves, whatever the mode but
+// A file that ignore names (members filename, filepath, relativepath, path, file, uri, in any writing) never leaves, whatever the mode but
 // off: its object is taken out of its list, or, under block or where it is no part of a list, the request is refused.
-// A body in a content coding cannot be read: it is a finding, and refused by redact and block.
+// A body in a content coding cannot be read, nor what begins like JSON and is none: that is a finding, and refused by
+// redact and block.
 [[nodiscard]] Scanned scan_body(std::string_view body, std::string_view content_encoding, Mode mode, const Rules& rules,
                                 IgnoreList& ignore);
 

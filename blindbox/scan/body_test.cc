@@ -85,14 +85,32 @@ TEST_F(Body, EveryStringIsLookedAt) {
            R"({"prompt":")" + kSecret + R"( ","prompt":"harmless"})",  // the first of two
            std::string(R"(["AKIA\u005a7QJ4XW2LMNRT5VB"])"),            // behind an escape
            "\"" + kSecret + "\"",
-           "key: " + kSecret + "\n",     // no JSON
-           "{\"a\": " + kSecret + " }",  // broken JSON
+           "\xEF\xBB\xBF[\"AKIA\\u005a7QJ4XW2LMNRT5VB\"]",  // behind a byte order mark
+           "key: " + kSecret + "\n",                        // no JSON
        }) {
     EXPECT_EQ(scan(body, Mode::warn).findings.size(), 1U) << body;
     EXPECT_TRUE(scan(body, Mode::block).blocked) << body;
     const auto redacted = scan(body, Mode::redact);
     ASSERT_TRUE(redacted.body) << body;
     EXPECT_TRUE(scan(*redacted.body, Mode::block).findings.empty()) << *redacted.body;
+  }
+}
+
+TEST_F(Body, BrokenJsonHidesNoFile) {
+  for (const std::string& body : std::initializer_list<std::string>{
+           R"({"filename":"key.pem","text":"\xff"})", R"({"filename":"key.pem"} x)", "{\"a\": " + kSecret + " }",
+           "\xEF\xBB\xBF{\"filename\":\"key.pem\"", "{\"a\":\"\xff\"}"}) {
+    EXPECT_EQ(scan(body, Mode::warn).findings.at(0).rule, kUnreadableRule) << body;
+    EXPECT_TRUE(scan(body, Mode::redact).blocked) << body;
+    EXPECT_TRUE(scan(body, Mode::block).blocked) << body;
+  }
+  EXPECT_TRUE(scan("\xEF\xBB\xBF{\"filename\":\"key.pem\"}", Mode::warn).blocked);
+}
+
+TEST_F(Body, MembersThatNameFilesAreWrittenInManyWays) {
+  for (const char* name : {"filename", "fileName", "filePath", "file_path", "relativePath", "Path", "URI"}) {
+    const json body = {{"extra", {{{name, "key.pem"}, {"text", "1"}}}}};
+    EXPECT_EQ(scan(body.dump(), Mode::warn).body, R"({"extra":[]})") << name;
   }
 }
 

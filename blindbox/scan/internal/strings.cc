@@ -8,7 +8,8 @@
 namespace blindbox::scan::internal {
 namespace {
 
-constexpr std::array<std::string_view, 6> kFileMembers = {"filename", "filepath", "file_path", "path", "file", "uri"};
+constexpr std::array<std::string_view, 6> kFileMembers = {"filename", "filepath", "relativepath",
+                                                          "path",     "file",     "uri"};
 
 class Reader final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -73,11 +74,23 @@ std::string JsonString::place() const {
   return out;
 }
 
-bool names_file(std::string_view member) { return std::ranges::find(kFileMembers, member) != kFileMembers.end(); }
+bool names_file(std::string_view member) {
+  std::string plain;
+  for (const char c : member) {
+    if (c != '_' && c != '-') plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  }
+  return std::ranges::find(kFileMembers, plain) != kFileMembers.end();
+}
+
+char first_of_json(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // readers of JSON overlook it
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first == std::string_view::npos ? '\0' : text[first];
+}
 
 bool each_string(std::string_view json, const std::function<void(const JsonString&)>& visit) {
-  const auto first = json.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || (json[first] != '{' && json[first] != '[' && json[first] != '"')) return false;
+  const char first = first_of_json(json);
+  if (first != '{' && first != '[' && first != '"') return false;
   Reader reader(visit);
   return nlohmann::json::sax_parse(json, &reader);
 }

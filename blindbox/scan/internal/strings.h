@@ -25,8 +25,11 @@ struct JsonString {
   [[nodiscard]] std::string place() const;
 };
 
-// filename, filepath, file_path, path, file, uri.
+// filename, filepath, relativepath, path, file, uri, in any writing: filePath and file_path too.
 [[nodiscard]] bool names_file(std::string_view member);
+
+// The first character that matters; 0 where there is none.
+[[nodiscard]] char first_of_json(std::string_view text);
 
 // False where the text is no JSON (RFC 8259, UTF-8) or deeper than kDepth; what was visited by then is void.
 bool each_string(std::string_view json, const std::function<void(const JsonString&)>& visit);

@@ -115,6 +115,35 @@ TEST(Lint, TemplatesOfOtherPeople) {
   EXPECT_THAT(*remarks, Contains(Field(&Remark::what, HasSubstr("no base64"))));
 }
 
+TEST(Lint, NoGroupIsPassedOver) {
+  const std::string group = R"({"type":"Microsoft.ContainerInstance/containerGroups"})";
+  std::string many = "{\"resources\":[" + group;
+  for (int i = 1; i < 64; ++i) many += "," + group;
+  EXPECT_TRUE(lint(many + "]}", "t", std::nullopt));
+  const auto more = lint(many + "," + group + "]}", "t", std::nullopt);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().kind, ErrorKind::limit);
+}
+
+TEST(Lint, FilesOfOtherTools) {
+  const auto windows =
+      lint("kind: Service\r\n---\r\nkind: Pod\r\nspec:\r\n  containers:\r\n  - image: a:1\r\n", "t", std::nullopt);
+  ASSERT_TRUE(windows) << windows.error().what;
+  EXPECT_THAT(*windows, Contains(Field(&Remark::what, "a:1 is named by a tag")));
+  const auto chart = lint("{{- if .Values.x }}\nkind: Pod\n{{- end }}\n", "t", std::nullopt);
+  ASSERT_FALSE(chart);
+  EXPECT_THAT(chart.error().hint, HasSubstr("helm template"));
+}
+
+TEST(Lint, PortsAreOfTcpUnlessTheySayOtherwise) {
+  const auto remarks = lint(R"({"resources":[{"type":"Microsoft.ContainerInstance/containerGroups","properties":
+    {"ipAddress":{"ports":[{"port":8443},{"port":53,"protocol":"UDP"}]}}}]})",
+                            "t", std::nullopt);
+  ASSERT_TRUE(remarks);
+  EXPECT_THAT(*remarks, Contains(Field(&Remark::what, "UDP 53 is no TCP port")));
+  EXPECT_THAT(*remarks, ::testing::Not(Contains(Field(&Remark::what, HasSubstr("8443 is no")))));
+}
+
 TEST(Lint, RulesForVariables) {
   using internal::matches;
   EXPECT_TRUE(matches({"string", "A=b"}, "A", "b").value());

@@ -29,7 +29,11 @@ Result<std::vector<SeenGroup>> groups_of(std::string_view text, const std::strin
   const json root = json::parse(text, std::ref(watch), false, true);  // ARM takes comments
   if (watch.key_twice()) return fail(ErrorKind::malformed, name + " has a member twice");
   if (watch.too_deep()) return fail(ErrorKind::malformed, name + " is nested too deeply");
-  if (root.is_discarded()) return fail(ErrorKind::malformed, name + " is no JSON");
+  if (root.is_discarded()) {
+    return fail(
+        ErrorKind::malformed, name + " is no JSON", "",
+        text.find("{{") == std::string_view::npos ? "" : "of a chart, judge what \"helm template\" makes of it");
+  }
   // Kubernetes takes JSON too, and YAML's reader takes that.
   if (root.contains("kind") && root.contains("apiVersion")) return internal::groups_of_kubernetes(text, name);
   return internal::groups_of_arm(root, name);

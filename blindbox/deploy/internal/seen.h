@@ -38,7 +38,7 @@ struct SeenGroup {
   std::vector<SeenContainer> containers;
 };
 
-[[nodiscard]] std::vector<SeenGroup> groups_of_arm(const json& root, const std::string& name);
+[[nodiscard]] Result<std::vector<SeenGroup>> groups_of_arm(const json& root, const std::string& name);
 [[nodiscard]] Result<std::vector<SeenGroup>> groups_of_kubernetes(std::string_view text, const std::string& name);
 
 struct RegoContainer {

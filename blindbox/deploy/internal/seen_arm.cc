@@ -76,7 +76,8 @@ SeenGroup group_of(const json& from, const json& root, const std::string& name) 
   const json& address = at(properties, "ipAddress");
   if (const json& ports = at(address, "ports"); ports.is_array() && text_at(address, "type") != "Private") {
     for (const json& port : ports) {
-      out.public_ports.push_back(text_at(port, "protocol") + " " + resolved(at(port, "port"), root).dump());
+      const std::string protocol = text_of(port, "protocol", root);
+      out.public_ports.push_back((protocol.empty() ? "TCP" : protocol) + " " + resolved(at(port, "port"), root).dump());
     }
   }
   for (const char* const list : {"containers", "initContainers"}) {
@@ -93,7 +94,7 @@ void collect(const json& root, const std::string& name, int depth, std::vector<S
   if (!resources.is_structured()) return;
   for (const json& resource : resources) {
     const json& type = at(resource, "type");
-    if (!type.is_string() || out.size() >= kMostGroups) continue;
+    if (!type.is_string() || out.size() > kMostGroups) continue;
     std::string lower = type.get<std::string>();
     for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     const bool profile = lower == "microsoft.containerinstance/containergroupprofiles";
@@ -107,9 +108,11 @@ void collect(const json& root, const std::string& name, int depth, std::vector<S
 
 }  // namespace
 
-std::vector<SeenGroup> groups_of_arm(const json& root, const std::string& name) {
+Result<std::vector<SeenGroup>> groups_of_arm(const json& root, const std::string& name) {
   std::vector<SeenGroup> out;
   collect(root, name, kMostNested, out);
+  // Those beyond would pass unread.
+  if (out.size() > kMostGroups) return base::fail(ErrorKind::limit, name + " has more than 64 container groups");
   return out;
 }
 

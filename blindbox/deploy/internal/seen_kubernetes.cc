@@ -31,7 +31,8 @@ std::vector<std::string> documents(std::string_view text) {
   std::vector<std::string> out(1);
   while (!text.empty()) {
     const auto end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);  // written on Windows
     if (line == "---" || line.starts_with("--- ")) {
       out.emplace_back();
     } else {

@@ -30,7 +30,8 @@ Result<Json> optional_json(const std::string& path, std::size_t cap) {
 
 // The way of splitting that a class of transformers has, for folders of before tokenizer.json.
 Result<Json> splitter_of(const Json& config) {
-  std::string name = config.is_object() ? config.value("tokenizer_class", std::string()) : std::string();
+  const Json named = config.is_object() ? config.value("tokenizer_class", Json()) : Json();
+  std::string name = named.is_string() ? named.get<std::string>() : std::string();
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
   const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
   if (name == "GPT2Tokenizer") return bytes;

@@ -326,6 +326,13 @@ class Import(unittest.TestCase):
         self.refuse("pickle", change=lambda source: (source / "model.safetensors").rename(source / "pytorch_model.bin"))
         self.refuse("has no tokenizer", change=lambda source: (source / "tokenizer.json").unlink())
 
+        def class_is_a_list(source):
+            (source / "tokenizer.json").unlink()
+            (source / "vocab.json").write_text(json.dumps({"a": 0}))
+            (source / "merges.txt").write_text("")
+            edit("tokenizer_config.json", tokenizer_class=["GPT2Tokenizer"])(source)
+        self.refuse("tokenizer_class is not one that is known", change=class_is_a_list)
+
 
 def write_bf16(path, weights):
     """The upper half of each value: numpy has no such type."""

@@ -25,7 +25,8 @@ RUBBISH = [b"", b"{", b"[" * 5000, b'{"prompt":', b'{"prompt":"\xff"}', b'{"prom
            b'{"prompt":"a","temperature":-1}']
 
 
-warnings.simplefilter("ignore", ResourceWarning)  # connections that are left in the middle are what is tested
+# What stands in a whole answer alone. Some of the rubbish is none to Ollama's protocol, which has those fields elsewhere.
+ENDS = [b'"stop":true', b"[DONE]", b'"usage"', b'"done":true']
 
 
 class Failed(Exception):
@@ -79,7 +80,7 @@ class Crowd:
                 raise Failed(f"{what}: {status} without a time to come again: {body[:200]!r}")
         elif status not in good:
             raise Failed(f"{what}: {status}: {body[:200]!r}")
-        elif status == 200 and b'"stop":true' not in body and b"[DONE]" not in body and b"usage" not in body:
+        elif status == 200 and not any(end in body for end in ENDS):
             raise Failed(f"{what}: an answer without an end: {body[-200:]!r}")
         return status
 
@@ -136,7 +137,7 @@ class Crowd:
         reader, writer = await self.open()
         path = self.random.choice(["/v1/completions", "/infill", "/v1/chat/completions", "/api/generate", "/generate"])
         writer.write(request(path, self.random.choice([key, "bb-none"]), self.random.choice(RUBBISH)))
-        self.expect("rubbish", await asyncio.wait_for(read_answer(reader), LIMIT), (400, 401, 422))
+        self.expect("rubbish", await asyncio.wait_for(read_answer(reader), LIMIT), (200, 400, 401, 422))
         writer.close()
 
     async def client(self, number, until):
@@ -199,6 +200,7 @@ class Load(harness.StageTest):
         return sum(slot["is_processing"] for page in pages for slot in page)
 
     def test_everything_at_once(self):
+        warnings.simplefilter("ignore", ResourceWarning)  # connections that are left in the middle are what is tested
         resident = []
         for third in range(3):
             crowd = Crowd(self.proxy.port, self.keys, third)

@@ -55,8 +55,11 @@ KvStore::Sequence* KvStore::open(std::string_view tenant, const Tokens& tokens, 
   // Room for all, so that no copy of the tokens stays behind in memory that was given back.
   sequence->tokens.reserve(std::max(expected, tokens.size()) + 1);
   if (best != nullptr) {
-    best->order = ++clock_;
-    best->used = now;
+    // What is shared lives on in the new one; who lent only a little has not been used for it.
+    if (2 * length >= best->tokens.size()) {
+      best->order = ++clock_;
+      best->used = now;
+    }
     const auto end = static_cast<std::ptrdiff_t>(length);
     sequence->tokens.assign(best->tokens.begin(), best->tokens.begin() + end);
     sequence->cells.assign(best->cells.begin(), best->cells.begin() + end);

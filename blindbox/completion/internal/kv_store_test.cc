@@ -73,6 +73,19 @@ TEST_F(KvStoreTest, TheLongestBeginningIsSharedAndStoredOnce) {
   EXPECT_EQ(store.usage("a").prefixes, 1U);  // the first had no more than a short tail beyond it
 }
 
+TEST_F(KvStoreTest, WhoLendsALittleIsNoYoungerForIt) {
+  const Tokens oldest = count_to(68);
+  const Tokens second(10, 500), third{1, 2, 600, 601};
+  keep("a", oldest);
+  keep("a", second);
+  open("a", third);
+  EXPECT_EQ(reused, 2U);
+  EXPECT_TRUE(store.make_room(30));
+  EXPECT_EQ(store.used_cells(), 14U);  // the oldest alone went, and left what it had lent
+  open("a", second);
+  EXPECT_EQ(reused, 9U);
+}
+
 TEST_F(KvStoreTest, NeverTheWholePrompt) {
   keep("a", count_to(10));
   open("a", count_to(10));

@@ -36,14 +36,22 @@ Result<void> check_local_request(const http::RequestHead& head) {
     return base::fail(ErrorKind::forbidden, "the request names a host that is not this machine", std::string(*host),
                       "use http://127.0.0.1 and the proxy's port");
   }
-  const auto origin = http::find_field(head.fields, "origin");
-  if (origin && !is_local_origin(*origin)) {
-    return base::fail(ErrorKind::forbidden, "web pages may not use the proxy", std::string(*origin));
+  for (const auto& [name, origin] : head.fields) {
+    if (!http::equal_names(name, "origin") || is_local_origin(origin)) continue;
+    return base::fail(ErrorKind::forbidden, "web pages may not use the proxy", origin);
   }
-  if (head.target.starts_with("/.well-known/blindbox/")) {
-    return base::fail(ErrorKind::protocol, "this path belongs to the attested channel and is not relayed");
+  // What a page embeds (an image, a script) comes without Origin; only a person may follow a link here.
+  const auto site = http::find_field(head.fields, "sec-fetch-site");
+  if (site == "cross-site" && !http::find_field(head.fields, "origin") &&
+      http::find_field(head.fields, "sec-fetch-mode") != "navigate") {
+    return base::fail(ErrorKind::forbidden, "web pages may not use the proxy");
   }
-  return {};
+  return check_target(head.target);
+}
+
+Result<void> check_target(std::string_view target) {
+  if (!target.starts_with("/.well-known/blindbox/")) return {};
+  return base::fail(ErrorKind::protocol, "this path belongs to the attested channel and is not relayed");
 }
 
 namespace {

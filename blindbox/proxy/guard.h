@@ -7,9 +7,11 @@
 
 namespace blindbox::proxy {
 
-// ErrorKind::forbidden where Host is no loopback name, or an Origin is present that is none; protocol for paths that
-// belong to the channel itself.
+// ErrorKind::forbidden where Host is no loopback name, an Origin is present that is none, or a browser says that another
+// site's page embeds it; protocol for paths that belong to the channel itself.
 [[nodiscard]] Result<void> check_local_request(const http::RequestHead& head);
+// The last of these alone: of the target as the server would get it, once the server's name is taken out.
+[[nodiscard]] Result<void> check_target(std::string_view target);
 
 // Where an editor puts the token that --token-file holds: this field, Authorization: Bearer as for an API key, or the
 // cookie that the page's own address sets. What held it is taken out of the head, since it is nobody else's business.

@@ -57,6 +57,20 @@ TEST(Guard, RefusesPagesFromElsewhere) {
         "HTTP://localhost", "http://", "localhost", "https://evil.example/http://localhost"}) {
     EXPECT_EQ(with_origin(origin), ErrorKind::forbidden) << origin;
   }
+  EXPECT_EQ(judged({{"Origin", "http://localhost"}, {"Origin", "https://evil.example"}}), ErrorKind::forbidden);
+}
+
+TEST(Guard, RefusesWhatOtherSitesEmbed) {
+  const auto fetched = [&](const char* site, const char* mode) {
+    return judged({{"Host", "127.0.0.1:8765"}, {"Sec-Fetch-Site", site}, {"Sec-Fetch-Mode", mode}});
+  };
+  EXPECT_EQ(fetched("cross-site", "no-cors"), ErrorKind::forbidden) << "an image";
+  EXPECT_EQ(fetched("cross-site", "navigate"), std::nullopt) << "a link";
+  EXPECT_EQ(fetched("same-origin", "cors"), std::nullopt) << "our own page";
+  EXPECT_EQ(fetched("none", "navigate"), std::nullopt) << "typed";
+  EXPECT_EQ(judged({{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Mode", "cors"}, {"Origin", "vscode-webview://1a2b"}}),
+            std::nullopt)
+      << "judged by its origin";
 }
 
 TEST(Guard, KeepsThePathsOfTheChannelToItself) {

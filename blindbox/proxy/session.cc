@@ -123,6 +123,10 @@ Task<bool> EditorSession::forward(RequestHead head) {
     const Error error = name ? unknown : name.error();
     co_return co_await refuse_entry(entry, head.target, name ? 404 : 400, "invalid_request_error", error);
   }
+  if (auto relayed = check_target(head.target); !relayed) {
+    entry->outcome = "refused";
+    co_return co_await refuse_entry(entry, head.target, 404, "invalid_request_error", relayed.error());
+  }
   entry->server = server->name;
   ++state_->requests[server->name];
   state_->changed();

@@ -86,4 +86,11 @@ void Sums::add(const Entry& entry) {
   if (entry.outcome == "refused" || entry.outcome == "blocked") ++refused;
 }
 
+void Sums::add(const Sums& other) {
+  requests += other.requests;
+  bytes_out += other.bytes_out;
+  bytes_in += other.bytes_in;
+  refused += other.refused;
+}
+
 }  // namespace blindbox::ledger

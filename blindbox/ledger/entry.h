@@ -47,6 +47,7 @@ struct Sums {
   std::uint64_t bytes_in = 0;
   std::uint64_t refused = 0;  // outcomes refused and blocked
   void add(const Entry& entry);
+  void add(const Sums& other);
 };
 
 }  // namespace blindbox::ledger

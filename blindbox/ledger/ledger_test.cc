@@ -216,5 +216,20 @@ TEST_F(Ledger, Sums) {
   EXPECT_EQ(sums.refused, 1U);
 }
 
+TEST_F(Ledger, AddsUpWhatIsThereNow) {
+  WriterOptions options;
+  options.folder = folder_;
+  options.rotate_at = 2000;
+  options.keep = 4;
+  Writer writer = Writer::open(options).value();
+  Adder adder(folder_);
+  EXPECT_EQ(adder.sums().requests, 0U);
+  for (std::size_t i = 1; i <= 100; ++i) {
+    ASSERT_TRUE(writer.append(entry(i)));
+    EXPECT_EQ(adder.sums().requests, lines()) << "what rotates is counted once, and what is removed no more";
+  }
+  EXPECT_EQ(adder.sums().bytes_out, 10 * lines());
+}
+
 }  // namespace
 }  // namespace blindbox::ledger

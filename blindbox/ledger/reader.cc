@@ -75,6 +75,16 @@ bool forwards(int file, long long& at, const std::function<bool(std::string_view
   }
 }
 
+// False where visit has ended it.
+bool each_of(const std::string& path, const std::function<bool(const Entry&)>& visit) {
+  const base::Fd file = open_file(path);
+  long long at = 0;
+  return !file || forwards(file.get(), at, [&](std::string_view line) {
+    const auto entry = read_entry(line);
+    return !entry || visit(*entry);
+  });
+}
+
 }  // namespace
 
 std::vector<std::string> rotated_files(const std::string& folder) {
@@ -115,14 +125,28 @@ void each(const std::string& folder, const std::function<bool(const Entry&)>& vi
   std::ranges::reverse(files);
   files.push_back(folder + "/" + kFile);
   for (const std::string& path : files) {
-    const base::Fd file = open_file(path);
-    long long at = 0;
-    const bool more = !file || forwards(file.get(), at, [&](std::string_view line) {
-      const auto entry = read_entry(line);
-      return !entry || visit(*entry);
-    });
-    if (!more) return;
+    if (!each_of(path, visit)) return;
   }
+}
+
+Sums Adder::sums() {
+  const auto sums_of = [this](const std::string& path) {
+    Sums sums;
+    (void)each_of(path, [&](const Entry& entry) {
+      sums.add(entry);
+      return !stopped_;
+    });
+    return sums;
+  };
+  std::map<std::string, Sums> rotated;
+  for (const std::string& path : rotated_files(folder_)) {
+    const auto known = rotated_.find(path);
+    rotated[path] = known != rotated_.end() ? known->second : sums_of(path);
+  }
+  rotated_ = std::move(rotated);
+  Sums all = sums_of(folder_ + "/" + kFile);
+  for (const auto& [path, sums] : rotated_) all.add(sums);
+  return all;
 }
 
 Follower::Follower(std::string folder) : folder_(std::move(folder)) {

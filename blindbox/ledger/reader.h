@@ -2,7 +2,9 @@
 // Reads the ledger: newest first for a page of it, oldest first for all of it.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +19,20 @@ namespace blindbox::ledger {
 
 // Every entry, oldest first; false ends it. A rotation meanwhile may hide entries, it invents none.
 void each(const std::string& folder, const std::function<bool(const Entry&)>& visit);
+
+// Adds up all of a ledger. Rotated files do not change any more: each is read once, which matters when there are twelve.
+class Adder {
+ public:
+  explicit Adder(std::string folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] Sums sums();
+  // From another thread: what is being added up ends at once, and is of no use.
+  void stop() { stopped_ = true; }
+
+ private:
+  std::string folder_;
+  std::atomic<bool> stopped_ = false;
+  std::map<std::string, Sums> rotated_;
+};
 
 // Entries as they are written, from now on: what has been appended since the last call.
 class Follower {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/proxy/internal/console.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <charconv>
 
@@ -45,7 +46,8 @@ Response redirect(std::string to) {
 }
 
 // "?token=...": a browser cannot send fields of ours with its first request, so its address brings the token, and a
-// cookie for this address alone takes its place. The guard has compared it.
+// cookie for this address alone takes its place. The guard has let the request in; what was offered may still be another
+// token than ours, beside a cookie that is good.
 Response token_redirect(std::string_view token) {
   Response response = redirect(std::string(page::kRoot));
   response.fields.emplace_back(
@@ -64,7 +66,8 @@ Response asset(const RequestHead& head, const page::Asset& found) {
   return response;
 }
 
-Response ledger_page(const State& state, std::string_view target) {
+// adder: null where no ledger is kept.
+Response ledger_page(ledger::Adder* adder, const std::string& folder, std::string_view target) {
   constexpr std::size_t kMost = 1000;
   std::size_t limit = 100;
   if (const auto text = query_member(target, "limit")) {
@@ -84,14 +87,9 @@ Response ledger_page(const State& state, std::string_view target) {
   }
   json entries = json::array();
   ledger::Sums sums;
-  if (state.options.ledger) {
-    for (const auto& entry : ledger::newest(state.options.ledger_folder, limit, before)) {
-      entries.push_back(ledger::to_json(entry));
-    }
-    ledger::each(state.options.ledger_folder, [&sums](const ledger::Entry& entry) {
-      sums.add(entry);
-      return true;
-    });
+  if (adder) {
+    for (const auto& entry : ledger::newest(folder, limit, before)) entries.push_back(ledger::to_json(entry));
+    sums = adder->sums();
   }
   return answer(200, {{"entries", std::move(entries)},
                       {"sums",
@@ -99,6 +97,11 @@ Response ledger_page(const State& state, std::string_view target) {
                         {"bytes_out", sums.bytes_out},
                         {"bytes_in", sums.bytes_in},
                         {"refused", sums.refused}}}});
+}
+
+// On another thread, since a ledger may hold hundreds of megabytes; a copy of what it needs comes along.
+Task<Response> ledger_aside(std::shared_ptr<ledger::Adder> adder, std::string folder, std::string target) {
+  co_return ledger_page(adder.get(), folder, target);
 }
 
 Task<Response> pause(StatePtr state, std::string body) {
@@ -184,9 +187,8 @@ Task<void> stream_events(StatePtr state, http::RequestReader& reader, net::Strea
 Response get(const State& state, const RequestHead& head) {
   const std::string_view path = path_of(head);
   if (path == "/.blindbox/api/status") return answer(200, status_json(state));
-  if (path == "/.blindbox/api/ledger") return ledger_page(state, head.target);
   const auto token = query_member(head.target, "token");
-  if (path == page::kRoot && token && !state.options.token.empty()) return token_redirect(*token);
+  if (path == page::kRoot && token && !state.options.token.empty()) return token_redirect(state.options.token);
   if (path == "/" || path == "/.blindbox") return redirect(std::string(page::kRoot));
   if (const auto found = page::find_asset(path)) return asset(head, *found);
   return refusal(404, {ErrorKind::protocol, "there is nothing at this path of the proxy", "", ""});
@@ -216,6 +218,12 @@ Task<bool> serve_console(StatePtr state, const RequestHead& head, http::RequestR
   } else if (actions || !reads) {
     response = refusal(405, {ErrorKind::protocol, actions ? "this path takes POST" : "this path takes GET", "", ""});
     response.fields.emplace_back("Allow", actions ? "POST" : "GET");
+  } else if (path == "/.blindbox/api/ledger") {
+    if (state->options.ledger && !state->adder) {
+      state->adder = std::make_shared<ledger::Adder>(state->options.ledger_folder);
+    }
+    auto reading = ledger_aside(state->adder, state->options.ledger_folder, head.target);
+    response = co_await asio::co_spawn(state->readers, std::move(reading), asio::use_awaitable);
   } else {
     response = get(*state, head);
   }

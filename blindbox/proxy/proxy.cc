@@ -51,11 +51,18 @@ Proxy::~Proxy() {
     server.pool->stop();
   }
   state_->sessions.reset();
+  // What still works beside the loop ends before the loop does, since it would tell it.
+  if (state_->adder) state_->adder->stop();
+  state_->readers.join();
+  state_->scanners.join();
 }
 
 void Proxy::start() { state_->sessions->start(); }
 
-Task<void> Proxy::drain(net::Duration limit) { return state_->sessions->drain(limit); }
+Task<void> Proxy::drain(net::Duration limit) {
+  if (state_->adder) state_->adder->stop();
+  return state_->sessions->drain(limit);
+}
 
 std::uint16_t Proxy::port() const { return state_->sessions->port(); }
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "blindbox/ledger/entry.h"
+#include "blindbox/ledger/reader.h"
 #include "blindbox/proxy/proxy.h"
 
 namespace blindbox::proxy::internal {
@@ -34,6 +34,9 @@ struct State {
   std::optional<std::string> ledger_trouble;
   // Long texts are looked through beside the loop, so that they hold nobody up.
   net::asio::thread_pool scanners{1};
+  // The ledger is read for the page on a thread of its own, so that it holds up neither requests nor the scan.
+  net::asio::thread_pool readers{1};
+  std::shared_ptr<ledger::Adder> adder;  // theirs
 
   [[nodiscard]] const Server* find(std::string_view name) const;
   [[nodiscard]] bool paused() const;

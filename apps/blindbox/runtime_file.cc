@@ -28,14 +28,28 @@ std::string runtime_folder() {
   return folder != nullptr && *folder == '/' ? std::string(folder) : ledger::default_folder();
 }
 
+bool is_at(int file, const std::string& path) {
+  struct stat ours {
+  }, there{};
+  return ::fstat(file, &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
+         ours.st_dev == there.st_dev;
+}
+
 }  // namespace
 
 Result<RuntimeFile> RuntimeFile::make(const Running& running) {
   const std::string path = runtime_folder() + "/" + std::string(kPrefix) + std::to_string(running.pid) + ".json";
   constexpr mode_t kOwn = 0600;
-  base::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kOwn));
+  const auto open_locked = [&path] {
+    base::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kOwn));
+    if (file && ::flock(file.get(), LOCK_EX) != 0) file = base::Fd();
+    return file;
+  };
+  base::Fd file = open_locked();
+  // Whoever looks for stale files may have found it before it was locked, and removed it.
+  for (int tries = 0; file && tries < 10 && !is_at(file.get(), path); ++tries) file = open_locked();
   const std::string text = nlohmann::json({{"pid", running.pid}, {"listen", running.listen}}).dump() + "\n";
-  if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 ||
+  if (!file || !is_at(file.get(), path) ||
       ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return base::fail(ErrorKind::io, "cannot write " + path + ": " + std::strerror(errno));
   }

@@ -28,9 +28,31 @@ struct Options {
 constexpr std::string_view kUnix = "unix:";
 constexpr std::size_t kCap = std::size_t{16} << 20;
 
+// Whatever listens at a proxy's port may be another program: nothing of its answer is taken to be there.
+const json& member(const json& from, const char* key) {
+  static const json none;
+  if (!from.is_object()) return none;
+  const auto at = from.find(key);
+  return at == from.end() ? none : *at;
+}
+
+std::string text_of(const json& from, const char* key) {
+  const json& text = member(from, key);
+  return text.is_string() ? printable(text.get<std::string>()) : "-";
+}
+
+std::uint64_t number_of(const json& from, const char* key) {
+  const json& number = member(from, key);
+  return number.is_number_unsigned() ? number.get<std::uint64_t>() : 0;
+}
+
+bool is_set(const json& from, const char* key) { return member(from, key) == json(true); }
+
 net::Task<Result<json>> ask(std::string listen, std::string token) {
   const bool local = listen.starts_with(kUnix);
   auto at = local ? Result<net::HostPort>(net::HostPort{"localhost", 0}) : net::parse_host_port(listen);
+  // Neither the question nor the token is for another machine.
+  if (at && !local) at = loopback_only(*at, "the proxy is on this machine only");
   if (!at) co_return base::pass_on(at);
   Result<net::Socket> socket = base::fail(ErrorKind::internal, "not connected");
   if (local) {
@@ -56,14 +78,10 @@ net::Task<Result<json>> ask(std::string listen, std::string token) {
     co_return base::fail(ErrorKind::forbidden, "the proxy wants its token", "", "give it with --token-file");
   }
   json parsed = json::parse(body, nullptr, false);
-  if (head->status != 200 || !parsed.is_object() || !parsed.contains("servers") || !parsed.contains("proxy")) {
+  if (head->status != 200 || !member(parsed, "servers").is_array() || !member(parsed, "proxy").is_object()) {
     co_return base::fail(ErrorKind::protocol, "what answers at " + listen + " is no proxy of blindbox");
   }
   co_return std::move(parsed);
-}
-
-std::string text_of(const json& from, const char* key) {
-  return from.contains(key) && from[key].is_string() ? printable(from[key].get<std::string>()) : "-";
 }
 
 std::string age_of(const json& server, base::Time now) {
@@ -74,23 +92,26 @@ std::string age_of(const json& server, base::Time now) {
 }
 
 void print_one(const Running& running, const json& status, base::Time now) {
+  const json& proxy = member(status, "proxy");
   fmt::print("{}  blindbox {}, process {}, since {}{}\n", running.listen, text_of(status, "version"), running.pid,
-             text_of(status["proxy"], "since"), status["proxy"].value("paused", false) ? ", paused" : "");
+             text_of(proxy, "since"), is_set(proxy, "paused") ? ", paused" : "");
   fmt::print("  {:<16}{:<13}{:<10}{:>9}{:>8}{:>6}  {}\n", "server", "state", "verdict", "requests", "active", "held",
              "");
-  for (const json& server : status["servers"]) {
-    const json& requests = server["requests"];
+  for (const json& server : member(status, "servers")) {
+    const json& requests = member(server, "requests");
     fmt::print("  {:<16}{:<13}{:<10}{:>9}{:>8}{:>6}  {}{}\n", text_of(server, "name"), text_of(server, "state"),
-               age_of(server, now), requests.value("total", 0ULL), requests.value("active", 0ULL),
-               requests.value("held", 0ULL), text_of(server, "url"),
-               server.value("emulated", false) ? "  EMULATED, NOT A TEE" : "");
-    const bool accepted = text_of(server, "state") == "accepted";
-    if (!accepted && server["error"].is_object()) fmt::print("    {}\n", text_of(server["error"], "what"));
+               age_of(server, now), number_of(requests, "total"), number_of(requests, "active"),
+               number_of(requests, "held"), text_of(server, "url"),
+               is_set(server, "emulated") ? "  EMULATED, NOT A TEE" : "");
+    const json& error = member(server, "error");
+    if (text_of(server, "state") != "accepted" && error.is_object()) fmt::print("    {}\n", text_of(error, "what"));
   }
-  const json& found = status["scan"];
-  fmt::print("  scan {}, findings {}\n", text_of(found, "mode"), found.value("findings", 0ULL));
-  const json& ledger = status["ledger"];
-  if (ledger["error"].is_string()) fmt::print("  the ledger cannot be written: {}\n", text_of(ledger, "error"));
+  const json& found = member(status, "scan");
+  fmt::print("  scan {}, findings {}\n", text_of(found, "mode"), number_of(found, "findings"));
+  const json& ledger = member(status, "ledger");
+  if (member(ledger, "error").is_string()) {
+    fmt::print("  the ledger cannot be written: {}\n", text_of(ledger, "error"));
+  }
 }
 
 ErrorKind kind_of(const std::string& state) {
@@ -102,10 +123,11 @@ ErrorKind kind_of(const std::string& state) {
 std::optional<Error> trouble(const std::vector<json>& all) {
   std::optional<Error> worst;
   for (const json& status : all) {
-    for (const json& server : status["servers"]) {
+    for (const json& server : member(status, "servers")) {
       const std::string state = text_of(server, "state");
       if (state == "accepted" || (worst && state != "refused")) continue;
-      const std::string why = server["error"].is_object() ? text_of(server["error"], "what") : "";
+      const json& error = member(server, "error");
+      const std::string why = error.is_object() ? text_of(error, "what") : "";
       worst = Error{kind_of(state), "the server " + text_of(server, "name") + " is " + state, why, ""};
       if (state == "refused") return worst;
     }
@@ -132,20 +154,23 @@ int status(const Options& options) {
     return report({ErrorKind::network, "no proxy of yours is running", "", "\"blindbox connect\" starts one"});
   }
   std::vector<json> all;
+  std::optional<Error> silent;  // one that does not tell must not hide the others
   for (const Running& one : running) {
     boost::asio::io_context io;
     auto told = run(io, ask(one.listen, *token));
-    if (!told) return report(told.error());
+    if (!told && running.size() > 1) told.error().what = one.listen + ": " + told.error().what;
+    if (!told && !silent) silent = told.error();
+    if (!told) continue;
     (*told)["pid"] = one.pid;
+    if (!options.json) print_one(one, *told, base::now());
     all.push_back(std::move(*told));
   }
-  if (options.json) {
+  if (options.json && !all.empty()) {
     fmt::print("{}\n", json(all).dump(2, ' ', false, json::error_handler_t::replace));
-  } else {
-    for (std::size_t i = 0; i < all.size(); ++i) print_one(running[i], all[i], base::now());
   }
   std::fflush(stdout);
-  const auto worst = trouble(all);
+  auto worst = trouble(all);
+  if (silent && (!worst || worst->kind != ErrorKind::not_acceptable)) worst = silent;
   return worst ? report(*worst) : 0;
 }
 

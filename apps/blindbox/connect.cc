@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // blindbox connect: the proxy on the user's machine.
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <map>
 
+#include "attempt_log.h"
 #include "blindbox/base/file.h"
-#include "blindbox/verifier/report_text.h"
 #include "command.h"
 #include "connect_servers.h"
 #include "runtime_file.h"
@@ -31,52 +29,6 @@ struct Options {
 };
 
 constexpr std::string_view kUnix = "unix:";
-
-std::string cost(const attested_tls::Timings& timings) {
-  const auto ms = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; };
-  // Next to nothing where the evidence lacks nothing, and then not worth a word.
-  const bool fetched = timings.endorsements > std::chrono::milliseconds(10);
-  const std::string endorsements =
-      fetched ? fmt::format("endorsements {:.1f} ms, ", ms(timings.endorsements)) : std::string();
-  return fmt::format("TLS handshake {:.1f} ms, evidence {:.1f} ms, {}verification {:.1f} ms", ms(timings.handshake),
-                     ms(timings.evidence), endorsements, ms(timings.verification));
-}
-
-// The first verdict of each server is printed whole; later only what changes is told, for a server that is away is looked
-// for again and again.
-class AttemptLog {
- public:
-  explicit AttemptLog(bool several) : several_(several) {}
-  void tell(const std::string& name, const attested_tls::ConnectOutcome& outcome) {
-    One& one = servers_[name];
-    const std::string server = several_ ? name + ": " : "";
-    if (outcome.verdict && !std::exchange(one.shown, true)) {
-      if (several_) fmt::print("{}\n", name);
-      fmt::print("{}\n", verifier::render_table(*outcome.verdict, {.colour = is_terminal(stdout)}));
-      if (outcome.connection) fmt::print("{}\n", cost(outcome.timings));
-      std::fflush(stdout);
-    }
-    const std::string trouble = outcome.connection ? "" : outcome.connection.error().what;
-    if (trouble.empty()) {
-      const bool emulated = outcome.verdict && outcome.verdict->emulated();
-      spdlog::debug("{}connected: {}{}", server, cost(outcome.timings), emulated ? "; EMULATED, NOT A TEE" : "");
-      if (!one.trouble.empty()) spdlog::info("{}connected again", server);
-    } else if (started_ && trouble != one.trouble) {
-      spdlog::error("{}no connection: {}", server, trouble);
-    }
-    one.trouble = trouble;
-  }
-  void started() { started_ = true; }
-
- private:
-  struct One {
-    bool shown = false;
-    std::string trouble;
-  };
-  std::map<std::string, One> servers_;
-  bool several_;
-  bool started_ = false;
-};
 
 Result<std::string> read_token(const std::string& file) {
   if (file.empty()) return std::string();
@@ -135,7 +87,13 @@ Result<proxy::Options> proxy_options(const Options& options) {
   out.token = std::move(*token);
   std::error_code error;
   std::vector<std::string> projects, files;
-  for (const auto& one : options.projects) projects.push_back(std::filesystem::absolute(one, error).string());
+  for (const auto& one : options.projects) {
+    // One that is mistyped would hold nothing back.
+    if (!std::filesystem::is_directory(one, error)) {
+      return base::fail(ErrorKind::usage, "--project " + one + " is no folder");
+    }
+    projects.push_back(std::filesystem::absolute(one, error).string());
+  }
   for (const auto& one : options.ignore_files) {
     if (!std::filesystem::is_regular_file(one, error)) {
       return base::fail(ErrorKind::usage, "--ignore-file " + one + " is no file");
@@ -215,6 +173,7 @@ std::vector<std::string> service_arguments(const Options& options) {
   add("--ledger", options.ledger);
   if (!options.ledger_dir.empty()) add("--ledger-dir", whole(options.ledger_dir));
   for (const auto& one : options.projects) add("--project", whole(one));
+  if (options.projects.empty()) add("--project", std::filesystem::current_path(error).string());
   for (const auto& one : options.ignore_files) add("--ignore-file", whole(one));
   add("--hold", std::to_string(options.servers.hold));
   if (options.servers.endorsements.offline) out.emplace_back("--offline");

@@ -35,6 +35,10 @@ Result<profiles::Profile> from_url(const ServerOptions& options, const std::stri
   profile.offline = options.endorsements.offline;
   profile.kds_url = options.endorsements.kds_url;
   profile.cache_dir = options.endorsements.cache_dir;
+  // What is saved must hold wherever it is used later.
+  std::error_code error;
+  if (profile.cache_dir && !profile.cache_dir->empty())
+    profile.cache_dir = std::filesystem::absolute(*profile.cache_dir, error).string();
   return profile;
 }
 
@@ -55,6 +59,8 @@ Result<std::vector<profiles::Profile>> from_names(const ServerOptions& options) 
   for (const std::string& name : names) {
     const auto* const found = known->find(name);
     if (found == nullptr) {
+      const bool host = name.find_first_of(".:") != std::string::npos;  // no name of ours has these
+      if (host) return base::fail(ErrorKind::usage, "not a URL of the form https://HOST:PORT: " + name);
       return base::fail(ErrorKind::usage, "no server is saved under the name " + name, folder + "/" + profiles::kFile,
                         "give its URL, with --policy and --save " + name);
     }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "blindbox/base/home.h"
 #include "blindbox/ledger/reader.h"
 
 namespace blindbox::ledger {
@@ -51,8 +52,7 @@ base::Fd open_private(const std::string& path) {
 std::string default_folder() {
   const char* state = std::getenv("XDG_STATE_HOME");
   if (state != nullptr && *state == '/') return std::string(state) + "/blindbox";
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr ? home : "") + "/.local/state/blindbox";
+  return base::home_folder() + "/.local/state/blindbox";
 }
 
 Result<Writer> Writer::open(WriterOptions options) {

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "blindbox/base/file.h"
+#include "blindbox/base/home.h"
 #include "blindbox/yaml/yaml.h"
 
 namespace blindbox::profiles {
@@ -143,8 +144,7 @@ Result<void> save(const Profiles& profiles, const std::string& folder) {
 std::string default_folder() {
   const char* config = std::getenv("XDG_CONFIG_HOME");
   if (config != nullptr && *config == '/') return std::string(config) + "/blindbox";
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr ? home : "") + "/.config/blindbox";
+  return base::home_folder() + "/.config/blindbox";
 }
 
 }  // namespace blindbox::profiles

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
 import signal
 import socket
 import stat
@@ -56,7 +57,16 @@ class Names(ConnectTest):
         finally:
             (self.stage.folder / "gone.yml").rename(self.stage.folder / "policy.yml")
         self.expect(self.stage.run("connect", "home"), 2, "no server is saved under the name home")
+        self.expect(self.stage.run("connect", "127.0.0.1:8443"), 2, "not a URL of the form https://HOST:PORT")
         self.expect(self.stage.run("connect", "work", "--policy", self.policy), 2, "go with a URL")
+
+    def test_without_home_the_users_own_folder_is_meant(self):
+        home = {name: value for name, value in self.stage.environment.items()
+                if name not in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+        ran = subprocess.run([harness.BINARY, "connect", "nobody-saved-this"], capture_output=True, text=True, check=False,
+                             env=home, cwd=self.stage.folder)
+        self.assertEqual(ran.returncode, 2)
+        self.assertIn(f"  {pwd.getpwuid(os.geteuid()).pw_dir}/.config/blindbox/connections.yml", ran.stderr)
 
     def test_a_refused_server_is_not_saved(self):
         policy = self.stage.write("other.yml", self.policy.read_text().replace("measurements:\n", "measurements:\n", 1))
@@ -84,6 +94,51 @@ class Life(ConnectTest):
         proxy.process.stop(signal.SIGKILL)
         self.expect(self.stage.run("status"), 6, "no proxy of yours is running")
         self.assertEqual([name for name in self.stage.leftovers() if name.startswith("blindbox-connect")], [])
+
+    def test_status_is_told_by_proxies_alone(self):
+        answers = [b"{}", b'{"servers":[{}],"proxy":1}', b'{"servers":[{"requests":5}],"proxy":{"paused":5}}',
+                   b'{"servers":[1,{"name":"\\u001b[31m","requests":{"total":"x"}}],"proxy":{},"scan":5,"ledger":5}']
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            at = f"127.0.0.1:{listening.getsockname()[1]}"
+
+            def pretend():
+                for answer in answers:
+                    connection, _ = listening.accept()
+                    with connection:
+                        wire.read_head(connection)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+
+            thread = threading.Thread(target=pretend)
+            thread.start()
+            for code in [13, 13, 6, 6]:
+                ran = self.stage.run("status", "--proxy", at)
+                self.expect(ran, code, out=None)
+                self.assertNotIn("json.exception", ran.err)
+                self.assertNotIn("\x1b", ran.out)
+            thread.join()
+        self.expect(self.stage.run("status", "--proxy", "blindbox.example:80"), 2, "on this machine only")
+
+    def test_a_proxy_that_does_not_tell_hides_no_other(self):
+        token = self.stage.write("hidden-token", "0123456789abcdef0123\n")
+        shut = self.stage.connect(self.server.url, self.policy, "--token-file", token)
+        proxy = self.stage.connect(self.server.url, self.policy)
+        ran = self.stage.run("status")
+        self.expect(ran, 14, f"127.0.0.1:{shut.port}: the proxy wants its token", out=None)
+        self.assertIn(f"127.0.0.1:{proxy.port}  blindbox", ran.out)
+        shut.process.stop()
+        proxy.process.stop()
+
+    def test_the_channels_paths_are_not_relayed(self):
+        proxy = self.stage.connect(self.server.url, self.policy)
+        for path in ["/.well-known/blindbox/attestation", "/@default/.well-known/blindbox/attestation"]:
+            answer = wire.ask(proxy.port, "POST", path, b"x" * 36)
+            self.assertEqual(answer.status, 404, path)
+            self.assertIn("is not relayed", answer.json()["error"]["message"])
+        proxy.process.stop()
+
+    def test_a_project_that_is_not_there_is_refused(self):
+        self.expect(self.stage.run("connect", self.server.url, "--policy", self.policy, "--project", "nowhere"), 2,
+                    "--project nowhere is no folder", out=None)
 
     def test_a_proxy_that_was_killed_starts_again_at_its_port(self):
         proxy = self.stage.connect(self.server.url, self.policy)
@@ -140,6 +195,10 @@ class Life(ConnectTest):
         self.assertEqual(wire.ask(proxy.port, "GET", "/health").status, 401)
         self.assertEqual(wire.ask(proxy.port, "GET", "/health", None,
                                   {"Authorization": "Bearer 0123456789abcdef0123"}).status, 200)
+        page = wire.ask(proxy.port, "GET", "/.blindbox/?token=another", None,
+                        {"Cookie": "blindbox_token=0123456789abcdef0123"})
+        self.assertEqual((page.status, page.fields["set-cookie"].split(";")[0]),
+                         (307, "blindbox_token=0123456789abcdef0123"))
         self.expect(self.stage.run("status", "--proxy", f"127.0.0.1:{proxy.port}"), 14, "wants its token")
         ran = self.stage.run("status", "--proxy", f"127.0.0.1:{proxy.port}", "--token-file", token)
         self.expect(ran, 0, out=None)
@@ -164,6 +223,7 @@ class Life(ConnectTest):
         text = unit.read_text()
         self.assertIn(f'"{self.stage.folder}/policy.yml"', text)
         self.assertIn("NoNewPrivileges=yes", text)
+        self.assertIn(f'"--project" "{self.stage.folder}"', text)
         command = next(line for line in text.splitlines() if line.startswith("ExecStart="))[len("ExecStart="):]
         # The command line of the unit, as it stands, starts a proxy.
         arguments = [part.strip('"') for part in command.split('" "')][1:]
@@ -201,6 +261,24 @@ class Records(ConnectTest):
         self.assertEqual(self.ledger("--since", "2100-01-01"), [])
         self.assertEqual(self.ledger("--server", "nobody"), [])
         self.expect(self.stage.run("ledger", "--since", "yesterday"), 2, "not a time")
+
+    def test_a_large_ledger_holds_nobody_up(self):
+        line = json.dumps({"time": "2026-11-01T00:00:00.000001Z", "id": "0" * 16, "server": "work", "verdict": "0" * 64,
+                           "method": "POST", "path": "/infill", "status": 200, "bytes_out": 1, "bytes_in": 1,
+                           "sha256": "0" * 64, "outcome": "answered", "findings": []}).encode() + b"\n"
+        folder = self.stage.folder / "large"
+        folder.mkdir()
+        for day in range(1, 7):
+            (folder / f"ledger-2026-11-{day:02}T00:00:00.000000Z.jsonl").write_bytes(line * ((16 << 20) // len(line)))
+        proxy = self.stage.connect(self.server.url, self.policy, "--ledger-dir", folder)
+        with socket.create_connection(("127.0.0.1", proxy.port)) as waiting:
+            waiting.sendall(b"GET /.blindbox/api/ledger?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(wire.ask(proxy.port, "GET", "/health").status, 200)
+            waiting.setblocking(False)
+            self.assertRaises(BlockingIOError, waiting.recv, 1)  # still being added up
+        sums = wire.ask(proxy.port, "GET", "/.blindbox/api/ledger?limit=1").json()["sums"]
+        self.assertEqual(sums["requests"], 6 * ((16 << 20) // len(line)) + 1)
+        self.assertEqual(proxy.process.stop()[0], 0)
 
     def test_the_ledger_can_be_followed(self):
         proxy = self.stage.connect(self.server.url, self.policy)

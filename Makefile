@@ -89,9 +89,10 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-fuzz
 
 # The build's own tools come into an environment that pip makes for it.
+# CMake's compilers, not Python's names of them: what "make test" compiled is then in ccache already.
 wheel:
 	@tools/install-deps test
-	@python3 -m pip wheel --no-deps --wheel-dir build/wheel -C build-dir=$(abspath build/wheel/cmake) ./sdk/python
+	@CC=$${CC:-cc} CXX=$${CXX:-c++} python3 -m pip wheel --no-deps --wheel-dir build/wheel -C build-dir=$(abspath build/wheel/cmake) ./sdk/python
 	@ls build/wheel/*.whl
 
 install:

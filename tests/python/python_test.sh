@@ -27,7 +27,8 @@ END
   printf '%s\n' "$asked" >"$folder/asked"
 fi
 
-# The same flags as the rest of a release build, so that ccache has the folders' objects already.
+# The same flags and compiler as the rest of a release build (CC and CXX; else Python's own names of them, which differ),
+# so that ccache has the folders' objects already.
 PATH=$folder/venv/bin:$PATH "$folder/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-index \
   --no-build-isolation --force-reinstall -C build-dir="$folder/build" -C cmake.define.BLINDBOX_WERROR=ON "$source" \
   >"$folder/build.log" 2>&1 || { tail -n 60 "$folder/build.log"; echo 'python: error: pip install fails' >&2; exit 1; }

@@ -2,11 +2,13 @@
 """blindbox.verify(), verdicts and policies."""
 
 import base64
+import copy
 import datetime
 import hashlib
 import json
 import os
 import pathlib
+import pickle
 
 import conftest
 import pytest
@@ -91,6 +93,13 @@ def test_policies(policy, tmp_path):
     (tmp_path / "large").write_bytes(b"#" * (1 << 20) + b"#")
     with pytest.raises(blindbox.PolicyError, match="larger than"):
         blindbox.Policy.load(tmp_path / "large")
+
+
+def test_a_policy_goes_to_other_processes(policy, tmp_path):
+    (tmp_path / "plain.rego").write_bytes(b"package policy\n")
+    for made in (blindbox.Policy.load(policy), blindbox.Policy.of(tmp_path / "plain.rego")):
+        for other in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+            assert str(other) == str(made) and other.source == made.source and other.native.for_channel
 
 
 @pytest.mark.parametrize("ending", ["", "\n"])

@@ -37,6 +37,7 @@ from .verdict import Verdict, from_native
 Fields = Sequence[tuple[bytes, bytes]]
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LIFETIME = 600.0  # seconds that a verdict is good for (docs/protocol.md)
+FOREVER = 1e9  # seconds; the clock of the C++ library ends not far beyond
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Limits:
 
 
 def milliseconds(seconds: Optional[float]) -> int:
-    if seconds is None or seconds == math.inf:
+    if seconds is None or seconds >= FOREVER:
         return 0
     if not seconds > 0:
         raise ValueError(f"a time limit must be greater than 0, not {seconds}")

@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Optional, Union
 
 from . import _native
@@ -61,6 +62,10 @@ class Policy:
         if given is None:
             given = _users_own()
         return cls.from_container_policy(given) if _is_container_policy(given) else cls.load(given)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Policy], tuple[str, str]]:
+        """To other processes and copies as its text, which is read there as a file is."""
+        return Policy.parse, (str(self), self.source)
 
     @property
     def native(self) -> _native.Policy:

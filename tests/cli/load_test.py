@@ -25,7 +25,7 @@ RUBBISH = [b"", b"{", b"[" * 5000, b'{"prompt":', b'{"prompt":"\xff"}', b'{"prom
            b'{"prompt":"a","temperature":-1}']
 
 
-# What stands in a whole answer alone. Some of the rubbish is none to Ollama's protocol, which has those fields elsewhere.
+# What stands in a whole answer alone. Ollama's is among them: it has some of the rubbish's fields elsewhere.
 ENDS = [b'"stop":true', b"[DONE]", b'"usage"', b'"done":true']
 
 
@@ -214,8 +214,9 @@ class Load(harness.StageTest):
             self.assertGreater(crowd.counts["quiet", 200], 0)
         # Nothing is stuck: what was left behind has gone, and all of it fits as in the beginning.
         wire.until(lambda: self.working() == 0)
-        for before, after in zip(resident[0], resident[-1]):
-            self.assertLess(after, before * 1.25 + 32 * 1024)
+        if not os.environ.get("BLINDBOX_SANITIZED"):  # sanitizers keep what was freed
+            for before, after in zip(resident[0], resident[-1]):
+                self.assertLess(after, before * 1.25 + 32 * 1024)
         self.assertTrue(self.process.running())
         self.assertEqual(self.process.errors(), "")
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Python package into an environment that is kept between runs, type-checks it and runs its tests.
-# usage: python_test.sh PYTHON FOLDER
+# usage: python_test.sh PYTHON FOLDER BUILD
 set -euo pipefail
-python=$1 folder=$2
+python=$1 folder=$2 build=$3
 source=$(cd "$(dirname "$0")/../../sdk/python" && pwd)
 mkdir -p "$folder"
 exec 9>"$folder/lock"
@@ -30,7 +30,7 @@ fi
 # The same flags and compiler as the rest of a release build (CC and CXX; else Python's own names of them, which differ),
 # so that ccache has the folders' objects already.
 PATH=$folder/venv/bin:$PATH "$folder/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-index \
-  --no-build-isolation --force-reinstall -C build-dir="$folder/build" -C cmake.define.BLINDBOX_WERROR=ON "$source" \
+  --no-build-isolation --force-reinstall -C build-dir="$build" -C cmake.define.BLINDBOX_WERROR=ON "$source" \
   >"$folder/build.log" 2>&1 || { tail -n 60 "$folder/build.log"; echo 'python: error: pip install fails' >&2; exit 1; }
 cd "$source"
 "$folder/venv/bin/mypy" --cache-dir "$folder/mypy"

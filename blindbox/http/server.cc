@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <tuple>
 
 #include "blindbox/http/error_body.h"
 #include "blindbox/http/internal/answer.h"
@@ -41,11 +42,62 @@ struct internal::ServerState {
     --running;
     idle.notify_all();
   }
+
+  std::atomic<std::size_t> large_bodies = 0;
 };
 
 namespace {
 
 using StatePtr = std::shared_ptr<internal::ServerState>;
+
+// A place among the large bodies, given back at the end of its life. False where there was none.
+class LargeBody {
+ public:
+  LargeBody(StatePtr state, const Framing& framing)
+      : state_(std::move(state)), large_(framing.kind == Framing::Kind::chunked || framing.length > kSmallBody) {
+    if (large_) granted_ = ++state_->large_bodies <= state_->limits.large_bodies_at_once;
+  }
+  LargeBody(const LargeBody&) = delete;
+  LargeBody& operator=(const LargeBody&) = delete;
+  ~LargeBody() {
+    if (large_) --state_->large_bodies;
+  }
+  explicit operator bool() const { return granted_; }
+
+ private:
+  StatePtr state_;
+  bool large_;
+  bool granted_ = true;
+};
+
+Response too_busy(const std::string& target, const char* what) {
+  Response response = error_response(target, 503, "unavailable_error", Error{ErrorKind::limit, what, "", ""});
+  response.fields.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// nullopt: the answer has been sent, and the connection is of no more use.
+net::Task<std::optional<std::string>> read_body(StatePtr state, RequestReader& reader, net::Stream& stream,
+                                                const RequestHead& head) {
+  const LargeBody place(std::move(state), head.framing);
+  if (!place) {
+    const Response busy = too_busy(head.target, "too many large requests at once");
+    std::ignore = co_await write_response(stream, busy, false);
+    co_return std::nullopt;
+  }
+  if (head.expects_continue) {
+    const auto put = co_await stream.write(view("HTTP/1.1 100 Continue\r\n\r\n"));
+    if (!put) co_return std::nullopt;
+  }
+  auto body = co_await reader.read_whole_body(kBodyLimit);
+  if (!body) {
+    const Response refusal =
+        error_response(head.target, status_for(body.error()), "invalid_request_error", body.error());
+    std::ignore = co_await write_response(stream, refusal, false);
+    co_return std::nullopt;
+  }
+  co_return std::move(*body);
+}
 
 // Throws std::system_error where the machine has no thread left.
 void start_thread(const StatePtr& state, std::shared_ptr<internal::Answer> answer, Request request) {
@@ -110,20 +162,11 @@ net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, const
 
 net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::Stream& stream, RequestHead head) {
   using asio::experimental::awaitable_operators::operator||;
-  if (head.expects_continue) {
-    if (!co_await stream.write(view("HTTP/1.1 100 Continue\r\n\r\n"))) co_return false;
-  }
-  auto body = co_await reader.read_whole_body(kBodyLimit);
-  if (!body) {
-    (void)co_await write_response(
-        stream, error_response(head.target, status_for(body.error()), "invalid_request_error", body.error()), false);
-    co_return false;
-  }
+  auto body = co_await read_body(state, reader, stream, head);
+  if (!body) co_return false;
   if (!state->begin()) {
-    const Error busy{ErrorKind::limit, "too many requests at once", "", ""};
-    auto response = error_response(head.target, 503, "unavailable_error", busy);
-    response.fields.emplace_back("Retry-After", "1");
-    const auto put = co_await write_response(stream, response, head.keep_alive);
+    const Response busy = too_busy(head.target, "too many requests at once");
+    const auto put = co_await write_response(stream, busy, head.keep_alive);
     co_return put&& head.keep_alive;
   }
   const auto answer = std::make_shared<internal::Answer>(stream.executor());

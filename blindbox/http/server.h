@@ -14,8 +14,13 @@ namespace internal {
 struct ServerState;
 }
 
+inline constexpr std::uint64_t kSmallBody = 64 * 1024;
+
 struct ServerLimits {
   std::size_t requests_at_once = 80;  // more are answered 503 at once
+  // Bodies over kSmallBody (or of unknown length) that are being read: memory that nobody has admitted yet. More are
+  // answered 503 unread.
+  std::size_t large_bodies_at_once = 64;
 };
 
 class Server {

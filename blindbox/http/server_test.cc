@@ -126,6 +126,31 @@ TEST_F(ServerTest, TakesEightMebibytesAndNotOneByteMore) {
   EXPECT_THAT(chunked.receive(), HasSubstr("413 {\"detail\":"));
 }
 
+TEST_F(ServerTest, ReadsNoMoreLargeBodiesAtOnceThanItsLimit) {
+  start(
+      [](const Request& request, ResponseSink& sink, std::stop_token) {
+        sink.respond({200, "text/plain", std::to_string(request.body.size()), {}});
+      },
+      {80, 1});
+  const std::string large = "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n";
+  Client slow = connect();
+  EXPECT_TRUE(slow.send(large + "Expect: 100-continue\r\n\r\n"));
+  std::array<std::byte, 25> interim{};
+  EXPECT_EQ(run(loop_, slow.stream().read_some(interim)).value(), 25U);
+  Client other = connect();
+  EXPECT_TRUE(other.send(large + "\r\n"));
+  EXPECT_THAT(other.receive(), ::testing::StartsWith("503 {\"error\":"));
+  EXPECT_EQ(find_field(other.last().fields, "retry-after"), "1");
+  Client small = connect();
+  EXPECT_TRUE(small.send(kGet));
+  EXPECT_EQ(small.receive(), "200 0");
+  EXPECT_TRUE(slow.send(std::string(65537, 'x')));
+  EXPECT_EQ(slow.receive(), "200 65537");
+  Client next = connect();
+  EXPECT_TRUE(next.send(large + "\r\n" + std::string(65537, 'x')));
+  EXPECT_EQ(next.receive(), "200 65537");
+}
+
 TEST_F(ServerTest, RefusesWithAnErrorAndCloses) {
   std::atomic<int> handled = 0;
   start([&](const Request& request, ResponseSink& sink, std::stop_token token) {

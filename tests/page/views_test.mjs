@@ -38,6 +38,7 @@ test("an accepted server, every check with what was expected, found and prevente
 test("filters by outcome and by words", () =>
   on([server("lab", "refused-measurement")], "#verdict/lab", async (page) => {
     await page.getByRole("button", { name: /^failed/ }).click();
+    await until("one check is left", async () => (await page.locator(".check-id").count()) === 1);
     assert.deepEqual(await page.locator(".check-id").allInnerTexts(), ["sev_snp.measurement"]);
     await page.getByRole("button", { name: /^All/ }).click();
     await page.getByRole("searchbox", { name: "Filter checks" }).fill("debug host");
@@ -78,6 +79,7 @@ test("an emulated server is never merely accepted", () =>
 
 test("the chain from the root to the model, in its order", () =>
   on([server("lab", "emulated")], "#chain/lab", async (page) => {
+    await until("the chain is whole", async () => (await page.locator(".chain-list .label").count()) === 7);
     const labels = await page.locator(".chain-list .label").allInnerTexts();
     assert.deepEqual(labels, ["The silicon's root", "Its signing authority", "This chip's key", "Attestation report", "Service manifest", "TLS session", "Model weights"]);
     assert.equal(await page.locator("svg.chain .chain-node").count(), 7);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A redacted body holds none of the secrets that were found, and is JSON where it was; looking changes nothing.
+// A redacted body holds none of the secrets that were found, and is JSON where it was; what means to be JSON and is none is
+// refused instead; looking changes nothing.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "blindbox/scan/body.h"
@@ -17,8 +19,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   must(!warned.body && !warned.blocked, "warn lets pass");
   must(warned.findings.empty() == redacted.findings.empty(), "modes find the same");
   must(warned.findings.empty() != blocked.blocked.has_value(), "block refuses what was found, and nothing else");
-  must(!redacted.findings.empty() == redacted.body.has_value(), "redact changes what was found, and nothing else");
+  const bool unreadable = std::ranges::any_of(
+      warned.findings, [](const scan::Finding& finding) { return finding.rule == scan::kUnreadableRule; });
+  must(redacted.blocked.has_value() == unreadable, "redact refuses what it cannot read, and nothing else");
+  must(redacted.body.has_value() == (!redacted.findings.empty() && !unreadable),
+       "redact changes what was found, and nothing else");
   if (redacted.body && nlohmann::json::accept(body)) must(nlohmann::json::accept(*redacted.body), "JSON stays JSON");
-  for (const auto& finding : warned.findings) must(finding.line > 0, "a finding has a line");
+  for (const auto& finding : warned.findings)
+    must(finding.line > 0 || finding.rule == scan::kUnreadableRule, "a finding has a line");
   return 0;
 }

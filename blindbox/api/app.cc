@@ -122,6 +122,12 @@ tl::expected<App::Visitor, Failure> App::visitor(const http::Request& request, c
   return tl::unexpected(Failure{401, "authentication_error", std::move(error), 0});
 }
 
+tl::expected<keys::Ticket, Failure> App::admit(const Visitor& visitor) {
+  auto ticket = ledger_.admit(visitor.tenant, visitor.limits, {std::chrono::steady_clock::now(), base::now()});
+  if (ticket) return std::move(*ticket);
+  return tl::unexpected(Failure{429, "rate_limit_error", ticket.error().error, ticket.error().retry_after});
+}
+
 Desk App::desk(const Visitor& visitor) {
   return {*generator_,         model_,   metrics_, visitor.tenant, ledger_.running(visitor.tenant),
           visitor.may_metrics, draining_};
@@ -132,6 +138,12 @@ unsigned App::answer(const Route& route, const http::Request& request, http::Res
   const auto who = visitor(request, route);
   if (!who) return refuse(route, sink, who.error());
   if (route.parse != nullptr) return complete(route, request, *who, sink, stop);
+  std::optional<keys::Ticket> ticket;
+  if (route.counted) {
+    auto admitted = admit(*who);
+    if (!admitted) return refuse(route, sink, admitted.error());
+    ticket.emplace(std::move(*admitted));
+  }
   auto response = route.page(desk(*who), request);
   if (!response) {
     Failure failure = failure_of(response.error(), route.shape);
@@ -150,10 +162,8 @@ unsigned App::complete(const Route& route, const http::Request& request, const V
     return refuse(route, sink, {503, "unavailable_error", error, 2});
   }
   const auto begun = std::chrono::steady_clock::now();
-  auto ticket = ledger_.admit(visitor.tenant, visitor.limits, {begun, base::now()});
-  if (!ticket) {
-    return refuse(route, sink, {429, "rate_limit_error", ticket.error().error, ticket.error().retry_after});
-  }
+  auto ticket = admit(visitor);
+  if (!ticket) return refuse(route, sink, ticket.error());
   auto call = route.parse(request.body, model_);
   if (!call) return refuse(route, sink, failure_of(call.error(), route.shape));
   for (completion::Request& one : call->requests) {

@@ -47,6 +47,7 @@ class App {
     bool may_metrics = false;
   };
   tl::expected<Visitor, Failure> visitor(const http::Request& request, const Route& route) const;
+  tl::expected<keys::Ticket, Failure> admit(const Visitor& visitor);
   Desk desk(const Visitor& visitor);
   unsigned answer(const Route& route, const http::Request& request, http::ResponseSink& sink,
                   const std::stop_token& stop);

@@ -47,6 +47,16 @@ TEST(App, UnknownPathsAndMethodsInTheShapeOfWhoeverAsked) {
   EXPECT_EQ(bench.ask({"HEAD", "/health", {}, ""}).status, 200U);
 }
 
+TEST(App, TheRootSaysThatItRunsAndNothingElse) {
+  const Bench bench;
+  const Heard heard = bench.ask(get("/"));
+  EXPECT_EQ(heard.status, 200U);
+  EXPECT_EQ(heard.response->content_type, "text/plain; charset=utf-8");
+  EXPECT_EQ(heard.response->body, "BlindBox is running\n");
+  EXPECT_EQ(bench.ask({"HEAD", "/", {}, ""}).status, 200U);
+  EXPECT_EQ(bench.ask({"PUT", "/", {}, ""}).response->fields[0].second, "GET, POST");
+}
+
 TEST(App, EngineErrorsBecomeStatusesEvenForStreams) {
   const Bench bench;
   bench.scripted->error = Error{ErrorKind::limit, "the prompt is longer than the model's context", "65 tokens, 64", ""};
@@ -180,6 +190,25 @@ TEST_F(Keyed, KeysNameTheTenantAndItsLimits) {
   EXPECT_EQ(third.response->fields[0].first, "Retry-After");
   EXPECT_GE(std::stoi(third.response->fields[0].second), 1);
   EXPECT_EQ(bench->ask(with(request, "X-Api-Key", operators.secret)).status, 200U);
+}
+
+// What works for a caller without making tokens is a request like any other.
+TEST_F(Keyed, TokenizingCountsAgainstTheLimits) {
+  const std::pair<const char*, const char*> asked[] = {{"/tokenize", R"({"content":"a"})"},
+                                                       {"/detokenize", R"({"tokens":[1]})"},
+                                                       {"/apply-template", R"({"messages":[]})"},
+                                                       {"/infill", kHole}};
+  for (const auto& [path, body] : asked) {
+    const Heard heard = bench->ask(with(post(path, body), "X-Api-Key", alice.secret));
+    if (path == asked[0].first || path == asked[1].first) {
+      EXPECT_EQ(heard.status, 200U) << path;
+    } else {  // two a minute are hers
+      EXPECT_EQ(heard.status, 429U) << path;
+      EXPECT_EQ(heard.response->fields[0].first, "Retry-After") << path;
+    }
+  }
+  EXPECT_EQ(bench->ask(with(get("/props"), "X-Api-Key", alice.secret)).status, 200U);
+  EXPECT_EQ(bench->ask(with(post("/tokenize", R"({"content":"a"})"), "X-Api-Key", operators.secret)).status, 200U);
 }
 
 TEST_F(Keyed, MetricsAreForTheOperator) {

@@ -12,9 +12,10 @@ using namespace internal;
 
 namespace {
 
-// Of what is turned from text to tokens or back: nobody's tokens are counted there, so nobody may ask for much at once.
+// Of what is turned from text to tokens or back: the requests are counted and their tokens are not, so none may ask for
+// much.
 constexpr std::size_t kMaxText = std::size_t{256} << 10;
-constexpr std::size_t kMaxIds = std::size_t{64} << 10;
+constexpr std::size_t kMaxDetokenized = std::size_t{64} << 10;
 
 http::Response json(const ordered_json& body, unsigned status = 200) {
   return {status, "application/json", compact(body), {}};
@@ -51,6 +52,12 @@ Result<http::Response> health_page(const Desk& desk, const http::Request&) {
                {"cuda_devices", ordered_json::array()},
                {"version", {{"build_date", ""}, {"build_timestamp", ""}, {"git_sha", ""}, {"git_describe", version}}},
                {"webserver", false}});
+}
+
+// Ollama's libraries ask here whether anybody is at home, and its words would be a lie: the version that others compare
+// with theirs stands at /api/version. TGI's clients and load balancers look at the status.
+Result<http::Response> root_page(const Desk&, const http::Request&) {
+  return http::Response{200, "text/plain; charset=utf-8", "BlindBox is running\n", {}};
 }
 
 Result<http::Response> ready_page(const Desk& desk, const http::Request&) {
@@ -141,13 +148,10 @@ Result<http::Response> detokenize_page(const Desk& desk, const http::Request& re
   auto fields = Fields::parse(request.body);
   if (!fields) return base::pass_on(fields);
   const nlohmann::json& list = fields->get("tokens");
-  const bool good =
-      list.is_array() && list.size() <= kMaxIds && std::all_of(list.begin(), list.end(), [](const nlohmann::json& id) {
-        return id.is_number_integer() && id >= 0 && id < (1 << 30);
-      });
-  if (!good)
+  if (!are_token_ids(list, kMaxDetokenized)) {
     return base::fail(ErrorKind::malformed,
-                      "\"tokens\" must be an array of at most " + std::to_string(kMaxIds) + " token ids");
+                      "\"tokens\" must be an array of at most " + std::to_string(kMaxDetokenized) + " token ids");
+  }
   auto text = desk.generator.detokenize(list.get<completion::Tokens>());
   if (!text) return base::pass_on(text);
   return json({{"content", *text}});

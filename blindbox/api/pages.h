@@ -24,6 +24,7 @@ struct Desk {
 using Page = Result<http::Response> (*)(const Desk& desk, const http::Request& request);
 
 [[nodiscard]] Result<http::Response> health_page(const Desk& desk, const http::Request& request);
+[[nodiscard]] Result<http::Response> root_page(const Desk& desk, const http::Request& request);
 [[nodiscard]] Result<http::Response> ready_page(const Desk& desk, const http::Request& request);
 [[nodiscard]] Result<http::Response> metrics_page(const Desk& desk, const http::Request& request);
 [[nodiscard]] Result<http::Response> cache_page(const Desk& desk, const http::Request& request);

@@ -22,7 +22,13 @@ constexpr Route open_page(std::string_view method, std::string_view path, Page p
   return {method, path, nullptr, page, protocol, Shape::openai, true, match};
 }
 
+// Work for the engine's vocabulary: as much of it as anybody likes would slow down everybody.
+constexpr Route counted_page(std::string_view path, Page page, const char* protocol) {
+  return {"POST", path, nullptr, page, protocol, Shape::openai, false, Match::exact, true};
+}
+
 constexpr std::array kRoutes = {
+    open_page("GET", "/", &root_page, "server"),
     open_page("GET", "/health", &health_page, "server"),
     open_page("GET", "/ready", &ready_page, "server"),
     page("GET", "/metrics", &metrics_page, "server"),
@@ -34,9 +40,9 @@ constexpr std::array kRoutes = {
     ask("/completions", &parse_completion, "llama.cpp"),
     page("GET", "/props", &props_page, "llama.cpp"),
     page("GET", "/slots", &slots_page, "llama.cpp"),
-    page("POST", "/tokenize", &tokenize_page, "llama.cpp"),
-    page("POST", "/detokenize", &detokenize_page, "llama.cpp"),
-    page("POST", "/apply-template", &template_page, "llama.cpp"),
+    counted_page("/tokenize", &tokenize_page, "llama.cpp"),
+    counted_page("/detokenize", &detokenize_page, "llama.cpp"),
+    counted_page("/apply-template", &template_page, "llama.cpp"),
 
     ask("/v1/completions", &parse_completions, "openai"),
     ask("/v1/chat/completions", &parse_chat, "openai"),

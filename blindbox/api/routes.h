@@ -22,6 +22,7 @@ struct Route {
   Shape shape = Shape::openai;
   bool open = false;  // needs no API key
   Match match = Match::exact;
+  bool counted = false;  // of a page: a request like those for tokens, to the limits of a key
 };
 
 [[nodiscard]] std::span<const Route> routes();

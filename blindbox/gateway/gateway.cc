@@ -147,10 +147,7 @@ class ClientSession {
     auto socket = co_await state_->application();
     if (!socket) {
       const Error error{ErrorKind::limit, "the application is not ready", "", ""};
-      auto answer = http::error_response(head.target, 503, "application_not_ready", error);
-      answer.fields.emplace_back("Retry-After", "2");
-      (void)co_await http::write_response(stream_, answer, false);
-      co_return false;
+      co_return co_await refuse(stream_, head.target, 503, "application_not_ready", error);
     }
     http::Response response{200, "application/json", "{\"ready\":true}", {}};
     const auto put = co_await http::write_response(stream_, response, head.keep_alive);
@@ -199,10 +196,7 @@ class ClientSession {
     head.fields.emplace_back(std::string(kConnectionField), connection_name_);
     auto socket = co_await state_->application();
     if (!socket && socket.error().kind == ErrorKind::limit) {
-      auto answer = http::error_response(head.target, 503, "application_not_ready", socket.error());
-      answer.fields.emplace_back("Retry-After", "2");
-      (void)co_await http::write_response(stream_, answer, false);
-      co_return false;
+      co_return co_await refuse(stream_, head.target, 503, "application_not_ready", socket.error());
     }
     if (!socket) {
       spdlog::error("gateway: {}", socket.error().what);

@@ -22,7 +22,10 @@ Response error_response(std::string_view target, unsigned status, std::string_vi
     body = {{"error", {{"code", status}, {"message", message}, {"type", type}}}};
   }
   // Text from outside may be in the message: what is not UTF-8 in it is replaced, never thrown at.
-  return {status, "application/json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), {}};
+  Response response{
+      status, "application/json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), {}};
+  if (status == 429 || status == 503) response.fields.emplace_back("Retry-After", "2");
+  return response;
 }
 
 unsigned status_for(const Error& error) {

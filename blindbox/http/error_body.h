@@ -11,7 +11,8 @@
 namespace blindbox::http {
 
 // {"error":{"code","message","type"}} as llama.cpp and OpenAI answer; {"error","error_type"} at TGI's paths, with the
-// original's "detail" at /generate, which both share; {"error"} at Ollama's. The message joins what, detail and hint.
+// original's "detail" at /generate, which both share; {"error"} at Ollama's. The message joins what, detail and hint. What
+// passes (429, 503) says when to come again: in two seconds.
 [[nodiscard]] Response error_response(std::string_view target, unsigned status, std::string_view type,
                                       const Error& error);
 

@@ -31,9 +31,10 @@ struct internal::ServerState {
   std::condition_variable idle;
   std::size_t running = 0;  // under mutex
 
-  bool begin() {
+  bool begin(bool bodyless) {
     const std::scoped_lock lock(mutex);
-    if (running >= limits.requests_at_once || stopping.stop_requested()) return false;
+    const std::size_t most = limits.requests_at_once + (bodyless ? limits.bodyless_beyond : 0);
+    if (running >= most || stopping.stop_requested()) return false;
     ++running;
     return true;
   }
@@ -71,9 +72,7 @@ class LargeBody {
 };
 
 Response too_busy(const std::string& target, const char* what) {
-  Response response = error_response(target, 503, "unavailable_error", Error{ErrorKind::limit, what, "", ""});
-  response.fields.emplace_back("Retry-After", "1");
-  return response;
+  return error_response(target, 503, "unavailable_error", Error{ErrorKind::limit, what, "", ""});
 }
 
 // nullopt: the answer has been sent, and the connection is of no more use.
@@ -164,7 +163,8 @@ net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::St
   using asio::experimental::awaitable_operators::operator||;
   auto body = co_await read_body(state, reader, stream, head);
   if (!body) co_return false;
-  if (!state->begin()) {
+  const bool bodyless = head.framing.kind != Framing::Kind::chunked && head.framing.length == 0;
+  if (!state->begin(bodyless)) {
     const Response busy = too_busy(head.target, "too many requests at once");
     const auto put = co_await write_response(stream, busy, head.keep_alive);
     co_return put&& head.keep_alive;

@@ -18,6 +18,8 @@ inline constexpr std::uint64_t kSmallBody = 64 * 1024;
 
 struct ServerLimits {
   std::size_t requests_at_once = 80;  // more are answered 503 at once
+  // Requests without a body beyond those: whoever looks after the server learns that it lives, however busy it is.
+  std::size_t bodyless_beyond = 16;
   // Bodies over kSmallBody (or of unknown length) that are being read: memory that nobody has admitted yet. More are
   // answered 503 unread.
   std::size_t large_bodies_at_once = 64;

@@ -131,7 +131,7 @@ TEST_F(ServerTest, ReadsNoMoreLargeBodiesAtOnceThanItsLimit) {
       [](const Request& request, ResponseSink& sink, std::stop_token) {
         sink.respond({200, "text/plain", std::to_string(request.body.size()), {}});
       },
-      {80, 1});
+      {80, 16, 1});
   const std::string large = "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n";
   Client slow = connect();
   EXPECT_TRUE(slow.send(large + "Expect: 100-continue\r\n\r\n"));
@@ -140,7 +140,7 @@ TEST_F(ServerTest, ReadsNoMoreLargeBodiesAtOnceThanItsLimit) {
   Client other = connect();
   EXPECT_TRUE(other.send(large + "\r\n"));
   EXPECT_THAT(other.receive(), ::testing::StartsWith("503 {\"error\":"));
-  EXPECT_EQ(find_field(other.last().fields, "retry-after"), "1");
+  EXPECT_EQ(find_field(other.last().fields, "retry-after"), "2");
   Client small = connect();
   EXPECT_TRUE(small.send(kGet));
   EXPECT_EQ(small.receive(), "200 0");
@@ -260,14 +260,14 @@ TEST_F(ServerTest, RefusesMoreRequestsAtOnceThanItsLimit) {
         go_on.acquire();
         echo(request, sink, token);
       },
-      {1});
+      {1, 0});
   Client first = connect();
   EXPECT_TRUE(first.send(kGet));
   run_until(loop_, [&] { return begun.try_acquire(); });
   Client second = connect();
   EXPECT_TRUE(second.send(kGet));
   EXPECT_THAT(second.receive(), ::testing::StartsWith("503 {\"error\":"));
-  EXPECT_EQ(find_field(second.last().fields, "retry-after"), "1");
+  EXPECT_EQ(find_field(second.last().fields, "retry-after"), "2");
   go_on.release();
   EXPECT_EQ(first.receive(), "200 GET /x ");
   go_on.release();
@@ -277,6 +277,41 @@ TEST_F(ServerTest, RefusesMoreRequestsAtOnceThanItsLimit) {
     answer = second.receive();
   } while (answer.starts_with("503"));
   EXPECT_EQ(answer, "200 GET /x ") << "the connection was kept";
+}
+
+// As many generations as there may be, and still the server tells whoever looks after it that it lives.
+TEST_F(ServerTest, ARequestWithoutABodyFindsAPlace) {
+  std::counting_semaphore<> begun(0);
+  std::counting_semaphore<> go_on(0);
+  start(
+      [&](const Request& request, ResponseSink& sink, std::stop_token token) {
+        begun.release();
+        if (!request.body.empty() || request.target == "/held") go_on.acquire();
+        echo(request, sink, token);
+      },
+      {2, 1});
+  const std::string work = "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
+  Client first = connect();
+  Client second = connect();
+  EXPECT_TRUE(first.send(work));
+  EXPECT_TRUE(second.send(work));
+  for (int i = 0; i < 2; ++i) run_until(loop_, [&] { return begun.try_acquire(); });
+  for (const char* head : {"GET /health HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD /health HTTP/1.1\r\nHost: h\r\n\r\n",
+                           "POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"}) {
+    std::string answer;
+    do {  // the handler before may still be on its way out
+      Client health = connect();
+      EXPECT_TRUE(health.send(head));
+      answer = health.receive(head[0] == 'H');
+    } while (answer.starts_with("503"));
+    EXPECT_THAT(answer, ::testing::StartsWith("200"));
+  }
+  Client more = connect();
+  EXPECT_TRUE(more.send(work));
+  EXPECT_THAT(more.receive(), ::testing::StartsWith("503"));
+  go_on.release(2);
+  EXPECT_EQ(first.receive(), "200 POST /work x");
+  EXPECT_EQ(second.receive(), "200 POST /work x");
 }
 
 TEST(Answer, HoldsNoMoreThanItsBound) {

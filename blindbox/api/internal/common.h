@@ -16,6 +16,7 @@ inline constexpr std::int64_t kMaxTokens = 1 << 20;  // the context ends a gener
 inline constexpr std::int64_t kMaxChoices = 8;       // answers side by side in one call
 inline constexpr std::size_t kMaxPrompts = 8;
 inline constexpr std::size_t kMaxStopWords = 16;
+inline constexpr std::size_t kMaxIds = std::size_t{1} << 18;  // of a prompt; the context bounds what is taken
 inline constexpr std::size_t kMaxExtras = 1024;
 inline constexpr std::size_t kMaxMessages = 1024;
 

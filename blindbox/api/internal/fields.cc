@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/api/internal/fields.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "blindbox/base/json_watch.h"
 
 namespace blindbox::api {
@@ -18,6 +21,18 @@ tl::unexpected<Error> malformed(std::string what) { return base::fail(ErrorKind:
 std::string quoted(const char* name) { return '"' + std::string(name) + '"'; }
 
 }  // namespace
+
+bool is_whole(const json& value) {
+  if (!value.is_number_float()) return value.is_number_integer();
+  const double number = value.get<double>();
+  return std::trunc(number) == number && std::abs(number) <= 0x1p53;
+}
+
+bool are_token_ids(const json& list, std::size_t most) {
+  return list.is_array() && list.size() <= most && std::all_of(list.begin(), list.end(), [](const json& id) {
+           return is_whole(id) && id >= 0 && id < (1 << 30);
+         });
+}
 
 Result<Fields> Fields::parse(std::string_view text) {
   base::JsonWatch watch(kMaxDepth);
@@ -66,7 +81,7 @@ std::int64_t Fields::whole(const char* name, std::int64_t otherwise, std::int64_
   if (value.is_null()) return otherwise;
   const std::string bounds = " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
   // What does not fit into 64 bits with a sign is out of every bound of ours.
-  const bool fits = value.is_number_integer() &&
+  const bool fits = is_whole(value) &&
                     (!value.is_number_unsigned() || value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most));
   if (!fits || value.get<std::int64_t>() < least || value.get<std::int64_t>() > most) {
     refuse(quoted(name) + bounds);

@@ -14,6 +14,13 @@
 
 namespace blindbox::api {
 
+// An integer, however it is written: some languages have one kind of number, and send 128 as 128.0 or 1.28e2. Beyond 2^53
+// only without a point, for doubles do not tell whole numbers apart there.
+[[nodiscard]] bool is_whole(const nlohmann::json& value);
+
+// An array of at most `most` numbers that could be tokens of some vocabulary; possibly empty.
+[[nodiscard]] bool are_token_ids(const nlohmann::json& list, std::size_t most);
+
 class Fields {
  public:
   // An object in valid UTF-8, nested at most 32 deep, no key twice. Otherwise ErrorKind::malformed.

@@ -76,6 +76,27 @@ TEST(Fields, TypesAndBounds) {
   EXPECT_TRUE(fields.done());
 }
 
+TEST(Fields, WholeNumbersHoweverTheyAreWritten) {
+  Fields fields = parsed(R"({"a":128.0,"b":1e3,"c":1.28E+2,"d":-0.0,"e":-1.0,"edge":9007199254740992.0})");
+  EXPECT_EQ(fields.whole("a", 1, 0, 1000), 128);
+  EXPECT_EQ(fields.whole("b", 1, 0, 1000), 1000);
+  EXPECT_EQ(fields.whole("c", 1, 0, 1000), 128);
+  EXPECT_EQ(fields.whole("d", 1, 0, 1000), 0);
+  EXPECT_EQ(fields.whole("e", 1, -1, 1000), -1);
+  EXPECT_EQ(fields.whole("edge", 1, 0, INT64_MAX), std::int64_t{1} << 53);
+  EXPECT_TRUE(fields.done());
+  for (const char* text :
+       {"128.5", "1e300", "-1e300", "1e-3", "9007199254740994.0", "1001.0", "-1.0", "\"128\"", "true"}) {
+    Fields wrong = parsed(R"({"a":)" + std::string(text) + "}");
+    EXPECT_EQ(wrong.whole("a", 7, 0, 1000), 7) << text;
+    EXPECT_FALSE(wrong.done()) << text;
+  }
+  EXPECT_TRUE(are_token_ids(nlohmann::json::parse("[1, 2.0, 1e1]"), 3));
+  for (const char* text : {"[1.5]", "[-1]", "[1e300]", "[1073741824]", "[1,2,3,4]", "{}", "1", "[\"1\"]"}) {
+    EXPECT_FALSE(are_token_ids(nlohmann::json::parse(text), 3)) << text;
+  }
+}
+
 TEST(Fields, TheFirstProblemIsTold) {
   const auto problem = [](auto take) {
     Fields fields =

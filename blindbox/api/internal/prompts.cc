@@ -9,18 +9,12 @@ namespace {
 
 using completion::Request;
 
-bool all_token_ids(const nlohmann::json& list) {
-  return !list.empty() && std::all_of(list.begin(), list.end(), [](const nlohmann::json& id) {
-    return id.is_number_integer() && id >= 0 && id < (1 << 30);
-  });
-}
-
 // One prompt: text, or the ids of its tokens.
 bool take_prompt(const nlohmann::json& prompt, Call& call) {
   Request request;
   if (prompt.is_string()) {
     request.prefix = prompt.get<std::string>();
-  } else if (prompt.is_array() && all_token_ids(prompt)) {
+  } else if (!prompt.empty() && are_token_ids(prompt, kMaxIds)) {
     request.prompt_tokens = prompt.get<completion::Tokens>();
   } else {
     return false;

@@ -1,51 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clients that people have, against serve behind connect."""
 
-import fcntl
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 import harness  # noqa: E402
 import wire  # noqa: E402
+from packages import npm, pip  # noqa: E402
 
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "blindbox" / "clients"
 PREFIX = "def add(a, b):\n    return "
 HOLE = {"input_prefix": PREFIX, "input_suffix": "\n", "n_predict": 8}
-
-
-def installed(name, *command):
-    """The folder of a package, installed by the command in it; None where that fails."""
-    folder = CACHE / name
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f"{name}.lock", "w") as lock:  # several builds may share the cache
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / "complete").exists():
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        if not shutil.which(command[0]):
-            return None
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=300, check=False)
-        if done.returncode:
-            print(done.stderr.decode(errors="replace")[-2000:], file=sys.stderr)
-            return None
-        (folder / "complete").touch()
-        return folder
-
-
-def npm(package):
-    (CACHE / "unused").parent.mkdir(parents=True, exist_ok=True)
-    return installed("npm-" + package.replace("@", "-"), "npm", "install", "--no-audit", "--no-fund", "--prefix", ".",
-                     package)
-
-
-def pip(package):
-    return installed("pip-" + package, sys.executable, "-m", "pip", "install", "--quiet", "--target", ".", package)
 
 
 class Clients(harness.ChannelTest):

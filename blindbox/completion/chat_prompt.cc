@@ -8,7 +8,36 @@ namespace {
 
 void append(Tokens& to, const Tokens& more) { to.insert(to.end(), more.begin(), more.end()); }
 
+constexpr std::string_view kSystem = "<|im_start|>system";
+constexpr std::string_view kEnd = "<|im_end|>";
+
+// What stands between the markers of a literal in the template: plain text, for nothing here runs what else may stand
+// there. Its first line break may be an escape of two characters.
+std::string_view literal_message(std::string_view after_marker) {
+  std::string_view text = after_marker.substr(0, after_marker.find(kEnd));
+  if (text.size() == after_marker.size()) return {};  // no end
+  if (text.starts_with("\\n")) {
+    text.remove_prefix(2);
+  } else if (text.starts_with('\n')) {
+    text.remove_prefix(1);
+  } else {
+    return {};
+  }
+  return text.find_first_of("'\"{}\\<") == std::string_view::npos ? text : std::string_view();
+}
+
 }  // namespace
+
+std::string_view default_system_message(std::string_view chat_template) {
+  std::string_view found;
+  for (std::size_t at = chat_template.find(kSystem); at != std::string_view::npos;
+       at = chat_template.find(kSystem, at + 1)) {
+    const std::string_view text = literal_message(chat_template.substr(at + kSystem.size()));
+    if (!found.empty() && !text.empty() && text != found) return {};
+    if (!text.empty()) found = text;
+  }
+  return found;
+}
 
 Result<Tokens> build_chat_prompt(const std::vector<ChatMessage>& messages, const RenderChat& render,
                                  const ChatTokenize& tokenize) {

@@ -29,4 +29,8 @@ struct ChatTokenize {
 [[nodiscard]] Result<Tokens> build_chat_prompt(const std::vector<ChatMessage>& messages, const RenderChat& render,
                                                const ChatTokenize& tokenize);
 
+// The system message that a template of ChatML's form (Qwen2, SmolLM2) writes where the messages begin with none, without
+// its markers; "" where it has no such text, or two. llama.cpp writes messages as the template would, and leaves this out.
+[[nodiscard]] std::string_view default_system_message(std::string_view chat_template);
+
 }  // namespace blindbox::completion

@@ -83,5 +83,26 @@ TEST(ChatPrompt, ManyMessagesAreToldApart) {
   EXPECT_EQ(written(*tokens), expected + "<S>assistant\n");
 }
 
+TEST(ChatPrompt, TheTemplatesOwnSystemMessage) {
+  const auto in_template = [](const std::string& literal) {
+    return "{% if messages[0]['role'] != 'system' %}{{ '" + literal + "' }}{% endif %}{{ '<|im_start|>' + role }}";
+  };
+  EXPECT_EQ(default_system_message(in_template("<|im_start|>system\nBe kind<|im_end|>\n")), "Be kind");      // SmolLM2
+  EXPECT_EQ(default_system_message(in_template("<|im_start|>system\\nBe kind.<|im_end|>\\n")), "Be kind.");  // Qwen2.5
+  // Qwen2.5 writes its tools behind another literal, which is no whole message.
+  const std::string tools = "{{- '<|im_start|>system\\n' }}{{- 'Be kind.' }}{{- '<|im_end|>\\n' }}";
+  EXPECT_EQ(default_system_message(tools), "");
+  EXPECT_EQ(default_system_message(tools + in_template("<|im_start|>system\\nBe kind.<|im_end|>")), "Be kind.");
+  const std::string both =
+      in_template("<|im_start|>system\nA<|im_end|>") + in_template("<|im_start|>system\nB<|im_end|>");
+  for (const std::string& none :
+       {std::string(), std::string("<|im_start|>system"), std::string("<|im_start|>system\nA"),
+        in_template("<|im_start|>system\n' + text + '<|im_end|>"), both,
+        in_template("<|im_start|>system Be kind<|im_end|>"),
+        in_template("<|im_start|>system\nA<|im_start|>user<|im_end|>")}) {
+    EXPECT_EQ(default_system_message(none), "") << none;
+  }
+}
+
 }  // namespace
 }  // namespace blindbox::completion

@@ -130,7 +130,11 @@ Result<std::string> PromptBuilder::chat_text(const std::vector<ChatMessage>& mes
                       "load an instruction model, or ask for a completion");
   }
   std::vector<llama_chat_message> list;
-  std::size_t size = 4096;
+  const std::string system(default_system_message(chat_template));
+  std::size_t size = 4096 + 2 * system.size();
+  if (!system.empty() && !messages.empty() && messages.front().role != "system") {
+    list.push_back({"system", system.c_str()});
+  }
   for (const ChatMessage& message : messages) {
     list.push_back({message.role.c_str(), message.content.c_str()});
     size += 2 * (message.role.size() + message.content.size()) + 256;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clients that people have, against serve behind connect."""
+"""Client libraries from npm and PyPI, against serve behind connect."""
 
 import json
 import os

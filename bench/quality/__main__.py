@@ -36,6 +36,8 @@ def options_of():
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--tokens", type=int, default=0, help="at most for a hole; default 64 for a line, else 256")
     parser.add_argument("--rules", action="store_true", help="keep the server's stop rules for editors")
+    parser.add_argument("--indented", action="store_true",
+                        help="the cursor stands behind the indentation, as in an editor; HumanEval's stands before it")
     parser.add_argument("--jobs", type=int, default=2, help="holes at a time")
     parser.add_argument("--output", default="quality-{task}-{order}.jsonl", help="result files; a run goes on in its own")
     parser.add_argument("--key", default=os.environ.get("BLINDBOX_API_KEY"), help="API key (BLINDBOX_API_KEY)")
@@ -101,7 +103,7 @@ def judge(server, options, order, hole):
 
 def measure(server, options, order, holes):
     about = {"format": 1, "model": server.model(), "task": options.task, "order": order, "tokens": options.tokens,
-             "rules": options.rules}
+             "rules": options.rules, "indented": options.indented}
     done = results.Results(options.output.format(task=options.task, order=order), about)
     known = done.known()
     wanted = {hole.name for hole in holes}
@@ -125,7 +127,7 @@ def row(about, counts):
     def share(name):
         low, high = scoring.interval(counts[name], counts["holes"])
         return f"{counts[name]} ({100 * counts[name] / max(counts['holes'], 1):.1f} %, {low:.1f} to {high:.1f})"
-    return (f"| {about['model']} | {about['task']}{', rules' if about['rules'] else ''} | {about['order']} | {counts['holes']} | "
+    return (f"| {about['model']} | {about['task']}{', indented' if about['indented'] else ''}{', rules' if about['rules'] else ''} | {about['order']} | {counts['holes']} | "
             f"{share('exact')} | {share('passed')} | {counts['ended']} | {counts['refused']} |")
 
 
@@ -139,6 +141,8 @@ def main():
     if not folder.is_dir():
         die(f"there is no {folder}", "BLINDBOX_VECTORS names the folder that holds humaneval-infilling")
     holes = tasks.sample(tasks.load(folder, options.task), options.limit, options.seed)
+    if options.indented:
+        holes = [tasks.indented(hole) for hole in holes]
     with contextlib.ExitStack() as stack:
         url = options.server or stack.enter_context(started(options.model))
         server = ask.Server(url, options.key)

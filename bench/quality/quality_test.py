@@ -71,6 +71,12 @@ class Scoring(unittest.TestCase):
             self.assertGreaterEqual(hole.wanted.count("\n"), 2)
         self.assertEqual(len({hole.name for hole in made}), 6)
 
+    def test_behind_the_indentation(self):
+        hole = tasks.indented(HOLES[2])
+        self.assertEqual((hole.wanted, hole.before + hole.wanted + hole.after), ("total += one\n", WHOLE))
+        self.assertTrue(scoring.exact("single-line", hole, "total += one\nmore"))
+        self.assertEqual(scoring.filled("single-line", hole, "total += one\nrubbish("), WHOLE)
+
     def test_samples(self):
         self.assertEqual(tasks.sample(HOLES, 2, 1), tasks.sample(HOLES[::-1], 3, 1)[:2])
         self.assertEqual(sorted(tasks.sample(HOLES, 0, 1)), sorted(HOLES))

@@ -59,6 +59,12 @@ def multi_line(single):
     return out
 
 
+def indented(one):
+    """The same hole behind the indentation of its first line, where an editor has put the cursor."""
+    blanks = len(one.wanted) - len(one.wanted.lstrip(" \t"))
+    return one._replace(before=one.before + one.wanted[:blanks], wanted=one.wanted[blanks:])
+
+
 def sample(holes, count, seed):
     """count of them (0: all), always the same for one seed; more of them begin with the fewer."""
     holes = sorted(holes)

@@ -5,10 +5,12 @@ of our own choice."""
 import http.client
 import json
 import threading
+import time
 import urllib.parse
 
 MOST = 8 << 20  # bytes of an answer
 PATIENCE = 600  # seconds
+BUSY = 20  # times that a server may say that it is busy before it is given up
 FAMILIES = [("<fim-prefix>", "<fim-suffix>", "<fim-middle>"), ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
             ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
             ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>")]
@@ -31,21 +33,29 @@ class Server:
         self._fields = {"Content-Type": "application/json"} | ({"Authorization": "Bearer " + key} if key else {})
         self._mine = threading.local()
         self._families = {}
+        self._ours = True
 
-    def ask(self, method, path, body=None):
+    def _exchange(self, method, path, body):
         for attempt in (1, 2):  # a kept connection may have been closed meanwhile
             connection = getattr(self._mine, "connection", None) or self._make(*self._at, timeout=PATIENCE)
             self._mine.connection = connection
             try:
                 connection.request(method, self._base + path, None if body is None else json.dumps(body), self._fields)
                 answer = connection.getresponse()
-                text = answer.read(MOST + 1)
-                break
+                return answer, answer.read(MOST + 1)
             except (http.client.RemoteDisconnected, ConnectionError):
                 connection.close()
                 self._mine.connection = None
                 if attempt == 2:
                     raise
+
+    def ask(self, method, path, body=None):
+        for _ in range(BUSY):
+            answer, text = self._exchange(method, path, body)
+            if answer.status not in (429, 503):
+                break
+            wait = answer.getheader("Retry-After", "")
+            time.sleep(min(int(wait) if wait.isdigit() else 1, PATIENCE))
         if len(text) > MOST:
             raise Refused(f"an answer of more than {MOST} bytes")
         if answer.status in (400, 422):
@@ -60,8 +70,8 @@ class Server:
     def complete(self, hole, order, most, rules):
         """The text and whether the model ended it. order: "model" (as the server does it), "psm", "spm" or "openai"."""
         if order == "openai":
-            asked = {"model": "any", "prompt": hole.before, "suffix": hole.after, "max_tokens": most, "temperature": 0}
-            answer = self.ask("POST", "/v1/completions", asked | ({} if rules else {"stop_rules": []}))["choices"][0]
+            answer = self.by_openai({"model": "any", "prompt": hole.before, "suffix": hole.after, "max_tokens": most,
+                                     "temperature": 0}, rules)["choices"][0]
             return answer["text"], answer["finish_reason"] == "stop"
         asked = {"n_predict": most, "temperature": 0, "top_k": 1, "samplers": ["top_k"], "cache_prompt": True}
         if not rules:
@@ -72,6 +82,16 @@ class Server:
         else:
             answer = self.ask("POST", "/completion", asked | {"prompt": self.frame(hole, order)})
         return answer["content"], answer["stop_type"] == "eos"
+
+    def by_openai(self, asked, rules):
+        if not rules and self._ours:
+            try:
+                return self.ask("POST", "/v1/completions", asked | {"stop_rules": []})
+            except Refused as refused:
+                if "stop_rules" not in str(refused):
+                    raise
+                self._ours = False  # a server of others, which takes no field that it does not know
+        return self.ask("POST", "/v1/completions", asked)
 
     def tokens(self, text, markup):
         return self.ask("POST", "/tokenize", {"content": text, "parse_special": markup, "add_special": False})["tokens"]

@@ -182,10 +182,13 @@ class Model(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     markers = {"<fim_prefix>": 1, "<fim_suffix>": 2, "<fim_middle>": 3}
     asked = []
+    busy = 0  # requests that are still to be told to come again
+    strict = False
 
-    def answer(self, body):
+    def answer(self, body, status=200):
         text = json.dumps(body).encode()
-        self.send_response(200)
+        self.send_response(status)
+        self.send_header("Retry-After", "0")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -199,6 +202,11 @@ class Model(http.server.BaseHTTPRequestHandler):
             known = asked["parse_special"] and self.markers.get(asked["content"])
             return self.answer({"tokens": [known] if known else [ord(c) for c in asked["content"]]})
         Model.asked.append((self.path, asked))
+        if Model.busy > 0:
+            Model.busy -= 1
+            return self.answer({}, 503)
+        if Model.strict and "stop_rules" in asked:
+            return self.answer({"error": "stop_rules is unknown"}, 400)
         before = asked.get("input_prefix", asked.get("prompt"))
         if isinstance(before, list):
             text = "".join(map(chr, before))
@@ -228,6 +236,7 @@ class WholeRun(unittest.TestCase):
         with gzip.open(data / tasks.FILES["single-line"], "wt") as file:
             file.writelines(json.dumps(single(index)) + "\n" for index in range(len(BODY)))
         Model.asked.clear()
+        Model.busy, Model.strict = 0, False
 
     def run_it(self, *arguments, path=os.environ["PATH"]):
         environment = dict(os.environ, BLINDBOX_VECTORS=self.folder.name, PATH=path)
@@ -251,6 +260,13 @@ class WholeRun(unittest.TestCase):
         other = self.run_it("--order", "model", "--rules")
         self.assertEqual(other.returncode, 1)
         self.assertIn("holds another run", other.stderr)
+
+    def test_a_server_that_is_busy_and_knows_no_field_of_ours(self):
+        Model.busy, Model.strict = 3, True
+        ran = self.run_it("--order", "openai")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertIn("| 4 | 3 (75.0 %", ran.stdout)
+        self.assertFalse(any("stop_rules" in asked for _, asked in Model.asked[-3:]))
 
     def test_frames(self):
         server = ask.Server(f"127.0.0.1:{self.server.server_address[1]}")

@@ -9,7 +9,8 @@
 namespace blindbox::completion {
 namespace {
 
-// An older sequence that has no more than this beyond a newer one is what the same user typed a moment ago.
+// An older sequence that has no more than this beyond a newer one, and less than they have in common, is what the same
+// user typed a moment ago.
 constexpr std::size_t kShortTail = 64;
 
 std::size_t common_length(const Tokens& a, const Tokens& b) {
@@ -119,7 +120,8 @@ bool KvStore::is_covered(Sequence& sequence) {
 void KvStore::drop_covered_by(const Sequence& sequence) {
   for (Sequence& other : sequences_) {
     if (other.id < 0 || &other == &sequence || other.running || other.tenant != sequence.tenant) continue;
-    if (common_length(sequence.tokens, other.tokens) + kShortTail >= other.tokens.size()) drop(other);
+    const std::size_t common = common_length(sequence.tokens, other.tokens);
+    if (other.tokens.size() - common <= std::min(kShortTail, common)) drop(other);
   }
 }
 

@@ -86,6 +86,17 @@ TEST_F(KvStoreTest, WhoLendsALittleIsNoYoungerForIt) {
   EXPECT_EQ(reused, 9U);
 }
 
+TEST_F(KvStoreTest, AShortPromptOutlivesOthersThatHaveLittleInCommon) {
+  const Tokens first(30, 500);
+  Tokens second(30, 500);
+  std::fill(second.begin() + 1, second.end(), 600);
+  keep("a", first);
+  keep("a", second);
+  EXPECT_EQ(store.usage("a").prefixes, 2U);
+  open("a", first);
+  EXPECT_EQ(reused, 29U);
+}
+
 TEST_F(KvStoreTest, NeverTheWholePrompt) {
   keep("a", count_to(10));
   open("a", count_to(10));

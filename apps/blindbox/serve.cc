@@ -16,6 +16,7 @@
 #include "blindbox/gateway/gateway.h"
 #include "blindbox/keys/key_file.h"
 #include "blindbox/net/connect.h"
+#include "blindbox/net/socket_stream.h"
 #include "client_policy.h"
 #include "command.h"
 #include "engine_process.h"
@@ -139,6 +140,24 @@ void watch_engine(boost::asio::signal_set& child, EngineProcess& engine, bool& l
   });
 }
 
+// What the engine keeps of a connection's prompts goes with the connection. Where it cannot be told, it wipes what
+// nobody has used for a quarter of an hour.
+net::Task<void> forget_connection(std::string engine, std::string name) {
+  constexpr std::chrono::seconds kPatience{30};
+  auto socket = co_await net::connect_unix(std::move(engine));
+  if (!socket) co_return;
+  net::SocketStream stream(std::move(*socket));
+  stream.set_write_deadline(kPatience);
+  const http::RequestHead head{
+      "DELETE", "/cache", {{"Host", "engine"}, {std::string(gateway::kConnectionField), std::move(name)}}, {}};
+  const std::string bytes = http::write_head(head);
+  const auto sent = co_await stream.write(base::view(bytes));
+  if (!sent) co_return;
+  http::ResponseReader answers(stream);
+  const auto answer = co_await answers.read_head(kPatience);
+  if (!answer || !*answer || (*answer)->status != 200) spdlog::debug("the engine did not forget a connection");
+}
+
 // A new key file counts at once; the engine looks at it by itself too.
 void pass_on_hangups(boost::asio::signal_set& hangups, const EngineProcess& engine) {
   hangups.async_wait([&hangups, &engine](const net::error_code& error, int) {
@@ -182,6 +201,10 @@ int serve(const Options& options) {
       base::to_bytes(base::view(encoded)));
   gateway::Gateway gateway(std::move(**acceptor), responder,
                            [path = engine->socket_path()] { return net::connect_unix(path); }, {});
+  if (options.keys.empty()) {  // otherwise a tenant is whoever holds its key, on any connection
+    gateway.tell_connection_ended(
+        [path = engine->socket_path()](std::string name) { return forget_connection(path, std::move(name)); });
+  }
   if (auto started = gateway.start(); !started) return report(started.error());
   if (emulated) fmt::print("*** EMULATED, NOT A TEE: whoever runs this machine can read everything ***\n");
   fmt::print("model {} (sha256 {})\nevidence from {}\nready: https://{}\n", manifest.model.id,

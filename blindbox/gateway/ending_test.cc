@@ -30,6 +30,31 @@ TEST_F(GatewayTest, AnApplicationThatIsNotReadyIsToBeTriedAgain) {
   EXPECT_EQ(handled_, 0);
 }
 
+TEST_F(GatewayTest, TheEndOfAConnectionThatAskedIsTold) {
+  std::string named;
+  std::vector<std::string> ended;
+  prepare_ = [&ended](Gateway& gateway) {
+    gateway.tell_connection_ended([&ended](std::string name) -> net::Task<void> {
+      ended.push_back(std::move(name));
+      co_return;
+    });
+  };
+  start([&named](const Request& request, ResponseSink& sink, std::stop_token) {
+    named = http::find_field(request.fields, kConnectionField).value_or("");
+    sink.respond({200, "text/plain", "ok", {}});
+  });
+  auto silent = attested(), asking = attested();
+  EXPECT_TRUE(asking.client->send(kGet));
+  EXPECT_EQ(asking.client->receive(), "200 ok");
+  EXPECT_TRUE(ended.empty());
+  silent.client->stream().close();
+  asking.client->stream().close();
+  run_until(loop_, [&ended] { return !ended.empty(); });
+  while (loop_.poll_one() > 0) {
+  }
+  EXPECT_EQ(ended, std::vector<std::string>{named});
+}
+
 TEST_F(GatewayTest, DrainingLetsARequestEndAndClosesIdleConnections) {
   std::binary_semaphore begun(0), go_on(0);
   start([&](const Request&, ResponseSink& sink, std::stop_token) {

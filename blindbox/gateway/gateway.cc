@@ -50,6 +50,7 @@ struct internal::State {
   ConnectApplication application;
   Limits limits;
   Probe probe;
+  ConnectionEnded connection_ended;
   bool probing = false;
   std::optional<std::chrono::steady_clock::time_point> probed;  // when the last run ended
   std::unique_ptr<asio::ssl::context> tls;
@@ -95,6 +96,7 @@ class ClientSession {
     }
     count_application_bytes();
     co_await stream_.shut_down();
+    if (relayed_ && state_->connection_ended) co_await state_->connection_ended(connection_name_);
   }
 
  private:
@@ -191,6 +193,7 @@ class ClientSession {
 
   Task<bool> forward(RequestHead& head) {
     ++state_->stats.requests;
+    relayed_ = true;
     head.fields = http::end_to_end(head.fields);  // before ours is added: a client's Connection must not name it away
     std::erase_if(head.fields, [](const auto& field) { return http::equal_names(field.first, kConnectionField); });
     head.fields.emplace_back(std::string(kConnectionField), connection_name_);
@@ -230,6 +233,7 @@ class ClientSession {
   RequestReader reader_;
   const std::string connection_name_ = base::to_hex(base::random_bytes(16));
   bool attested_ = false;
+  bool relayed_ = false;               // a request, and with it the connection's name
   std::uint64_t consumed_before_ = 0;  // when the message at hand began
   std::uint64_t challenge_bytes_ = 0;
   std::uint64_t counted_ = 0;
@@ -259,6 +263,8 @@ Gateway::Gateway(net::Acceptor acceptor, attested_tls::Responder& responder, Con
 Gateway::~Gateway() { state_->sessions.reset(); }
 
 void Gateway::serve_probe(Probe probe) { state_->probe = std::move(probe); }
+
+void Gateway::tell_connection_ended(ConnectionEnded ended) { state_->connection_ended = std::move(ended); }
 
 Result<void> Gateway::start() {
   if (auto made = state_->renew_key(); !made) return made;

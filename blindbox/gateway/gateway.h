@@ -27,6 +27,10 @@ using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 // Runs the escape attempts for a client's nonce: their result as JSON (blindbox/probe/report.h).
 using Probe = std::function<net::Task<Result<std::string>>(attested_tls::Nonce)>;
 
+// A client's connection, by the name that kConnectionField gave it, has ended after requests were relayed on it: nobody
+// will show that name again. Not told where the gateway itself ends.
+using ConnectionEnded = std::function<net::Task<void>(std::string name)>;
+
 struct Limits {
   std::size_t connections = 1024;
   net::Duration handshake = std::chrono::seconds(10);
@@ -58,6 +62,8 @@ class Gateway {
   // Before start(). Without it, clients who ask for the escape attempts get 404. One run at a time, and none sooner than
   // limits.probe_interval after the last: others get 429.
   void serve_probe(Probe probe);
+  // Before start(). Nobody is told otherwise.
+  void tell_connection_ended(ConnectionEnded ended);
   // Makes the TLS key and begins to accept.
   [[nodiscard]] Result<void> start();
   // Lets requests under way end within the limit.

@@ -6,6 +6,7 @@ import pathlib
 import socket
 
 import harness
+import wire
 
 
 class ServeTest(harness.StageTest):
@@ -102,6 +103,16 @@ class Starts(ServeTest):
         self.assertIn(digest, before[1])
         self.assertIn("EMULATED, NOT A TEE", before[2])
         self.assertEqual(process.errors(), "")
+
+    def test_what_a_connection_asked_is_forgotten_with_it(self):
+        process = self.stage.start("--verbose", "serve", "--model", harness.MODEL, "--threads", "1", "--listen",
+                                   "127.0.0.1:0", "--platform", f"emulator:{self.stage.folder / 'guest'}", merged=True)
+        url, _ = process.wait_for("ready: ")
+        proxy = self.stage.connect(url, self.stage.policy())
+        asked = wire.ask(proxy.port, "POST", "/infill", {"input_prefix": "def a(", "input_suffix": "", "n_predict": 1})
+        self.assertEqual(asked.status, 200, asked)
+        proxy.process.discard()
+        process.wait_for_text('"path":"/cache","status":200')
 
     def test_the_other_interface_of_the_device(self):
         """Requests by ioctl reach into the caller's memory, which the emulator may only where this user may."""

@@ -8,12 +8,13 @@ SHELL := /bin/bash
 export BLINDBOX_VECTORS ?= $(abspath ../shared/vectors)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
+LOAD_SECONDS ?= 600
 binary := build/release/apps/blindbox
 
 # $(call section,TEXT): one line that says what is being done.
 section = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help demo test test-cluster test-editors check bench asan tsan fuzz wheel install clean
+.PHONY: help demo test test-cluster test-editors check bench load asan tsan fuzz wheel install clean
 
 help:
 	@printf '%s\n' \
@@ -24,6 +25,7 @@ help:
 	  'make test-editors  the VS Code extension, unit tests and in code-server in Chromium (minutes)' \
   'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make bench    build and run the benchmarks' \
+	  'make load     200 clients of all manners at once, for LOAD_SECONDS=$(LOAD_SECONDS)' \
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
 	  'make tsan     the tests under the thread sanitizer' \
 	  'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
@@ -73,6 +75,10 @@ bench:
 	@cmake --build build/release
 	@set -e; for bench in $$(find build/release/bench -maxdepth 1 -type f -executable | sort); do \
 	  echo "== $$bench"; "$$bench"; done
+
+load:
+	@cmake --build build/release --target blindbox
+	@BLINDBOX_BINARY=$(abspath $(binary)) python3 -B tests/cli/load_test.py --seconds $(LOAD_SECONDS) --clients 200
 
 # The engine is third-party code, uninstrumented and slow here: the sanitizers judge everything but it.
 asan tsan:

@@ -32,7 +32,7 @@ class Pace {
 
  private:
   static constexpr std::size_t kFew = 4;
-  static constexpr std::size_t kLeast = 8;
+  static constexpr std::size_t kLeast = kFew + 2;  // with a request that generates it is measured as a larger one
   static double mix(double old, double now) {
     // One step that was interrupted by a neighbour says little: no more than twice or half at once.
     return old <= 0 ? now : 0.7 * old + 0.3 * std::clamp(now, old / 2, 2 * old);

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kDraft = 3;     // more cost more than they bring (docs/performance.md)
 constexpr std::size_t kCrowd = 2;     // requests at once up to which guessing ahead pays
 constexpr unsigned kDraftTrials = 4;  // guesses before it is judged
+// Of the bound, what a step is planned for while others are there: a neighbour on the machine makes some longer.
+constexpr double kAim = 0.6;
 
 // As long as this request's guesses bring more tokens than they cost time.
 bool guessing_pays(const Job& job, const Pace& pace) {
@@ -63,9 +65,9 @@ std::vector<Piece> plan_step(const std::vector<Job*>& active, const Pace& pace, 
     generating += pieces.back().size();
   }
   if (readers.empty()) return pieces;
-  // Alone, a longer step holds up only whoever comes in its middle.
+  // Alone, a step holds up only whoever comes in its middle.
   const bool alone = active.size() == 1 && !limits.others_wait;
-  const std::size_t chunk = pace.chunk(alone ? 2 * limits.stall : limits.stall, limits.batch);
+  const std::size_t chunk = pace.chunk(alone ? limits.stall : kAim * limits.stall, limits.batch);
   std::vector<Share> shares;
   for (auto& [tenant, share] : readers) {
     std::sort(share.jobs.begin(), share.jobs.end(),

@@ -121,12 +121,14 @@ test("nothing is asked of a refused server", () =>
     { servers: [server("lab", "refused-measurement")] },
   ));
 
-test("another language", () =>
-  typing(async (page) => {
-    await page.getByLabel("Language").selectOption("Java");
-    await startTyping(page);
-    await page.keyboard.type("class A {");
-    await until("it is coloured", () =>
-      page.evaluate(() => [...document.querySelector(".editor").shadowRoot.querySelectorAll(".cm-line span")].some((s) => s.textContent === "class")),
-    );
-  }));
+for (const [language, keyword] of [["Java", "class"], ["Go", "func"], ["C++", "namespace"], ["Rust", "struct"]]) {
+  test(`another language: ${language}`, () =>
+    typing(async (page) => {
+      await page.getByLabel("Language").selectOption(language);
+      await startTyping(page);
+      await page.keyboard.type(`${keyword} A {`);
+      await until("it is coloured", () =>
+        page.evaluate((word) => [...document.querySelector(".editor").shadowRoot.querySelectorAll(".cm-line span")].some((s) => s.textContent === word), keyword),
+      );
+    }));
+}

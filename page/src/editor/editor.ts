@@ -2,10 +2,12 @@
 // The code editor. It lives in a shadow root: there CodeMirror brings its styles as constructed style sheets, so the
 // content security policy needs neither 'unsafe-inline' nor a nonce.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { cppLanguage } from "@codemirror/lang-cpp";
 import { goLanguage } from "@codemirror/lang-go";
 import { javaLanguage } from "@codemirror/lang-java";
 import { javascriptLanguage, typescriptLanguage } from "@codemirror/lang-javascript";
 import { pythonLanguage } from "@codemirror/lang-python";
+import { rustLanguage } from "@codemirror/lang-rust";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
@@ -20,6 +22,8 @@ const languages: Record<string, Extension> = {
   TypeScript: typescriptLanguage,
   Java: javaLanguage,
   Go: goLanguage,
+  "C++": cppLanguage,
+  Rust: rustLanguage,
 };
 export const languageNames = Object.keys(languages);
 

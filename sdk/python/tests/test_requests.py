@@ -127,11 +127,24 @@ def test_proxies(echo, echo_policy, far_end, monkeypatch):
     assert not end.accepted.acquire(blocking=False)
 
 
-def test_verify_has_no_say(echo, policy):
-    """The usual way around certificates is none around attestation."""
+def test_verify_has_no_say(echo, echo_policy, policy):
+    """The usual way around certificates is none around attestation, and says so before anything is sent."""
+    refused = pytest.raises(blindbox.UsageError, match="cannot be switched off")
+    with refused:
+        requests.get(echo, policy=echo_policy, verify=False)
+    with requests.Session(echo_policy, echo) as session:
+        with refused:
+            session.get(echo, verify=False)
+        session.verify = False
+        with refused:
+            session.get(echo)
+        with refused:
+            session.send(session.prepare_request(requests.Request("GET", echo)))
+        session.verify = "/no/such/bundle.pem"
+        assert session.get(echo).ok
     strict = blindbox.Policy.parse(pathlib.Path(policy).read_text().partition("unsafe:")[0])
     with pytest.raises(blindbox.WrongAttester):
-        requests.get(echo, policy=strict, verify=False)
+        requests.get(echo, policy=strict, verify="/no/such/bundle.pem")
 
 
 def test_streaming(echo, session, held):

@@ -60,7 +60,11 @@ class AttestedAdapter(BaseAdapter):
              timeout: Union[None, float, tuple[Optional[float], Optional[float]], Timeout] = None,
              verify: Union[bool, str] = True, cert: Any = None,
              proxies: Optional[Mapping[str, str]] = None) -> Response:
-        """verify has no say: the evidence is judged always. UsageError for a proxy or a client certificate."""
+        """The evidence is judged always: verify=False is a UsageError, as a proxy and a client certificate are, and a CA
+        bundle has no say."""
+        if verify is False:
+            raise UsageError("attestation cannot be switched off", "verify=False was given",
+                             "leave verify away: no certificate authority is asked, so a self-signed server is no reason for it")
         if any((proxies or {}).values()):
             raise UsageError("attested connections go through no proxy", hint="leave proxies away")
         if cert:

@@ -48,7 +48,7 @@ class Session(requests.Session):
         return {
             "proxies": {**self.proxies, **(proxies or {})},
             "stream": self.stream if stream is None else stream,
-            "verify": True,
+            "verify": self.verify if verify is None else verify,
             "cert": self.cert if cert is None else cert,
         }
 

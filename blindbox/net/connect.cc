@@ -88,7 +88,12 @@ Result<HostPort> parse_url(std::string_view url, std::string_view scheme, std::u
   const std::string prefix = std::string(scheme) + "://";
   std::string_view rest = url;
   if (rest.substr(0, prefix.size()) != prefix) {
-    return base::fail(ErrorKind::usage, "not a URL of the form " + prefix + "HOST:PORT: " + std::string(url));
+    const auto colon = rest.find("://");
+    const bool other = rest.starts_with("http://") || rest.starts_with("https://");
+    const std::string instead = other ? prefix + std::string(rest.substr(colon + 3)) : "";
+    const std::string why = scheme == "https" ? "nothing goes there over plain HTTP" : "plain HTTP is spoken there";
+    return base::fail(ErrorKind::usage, "not a URL of the form " + prefix + "HOST:PORT: " + std::string(url), "",
+                      other ? why + "; write " + instead : "");
   }
   rest.remove_prefix(prefix.size());
   if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);

@@ -56,6 +56,13 @@ TEST(Url, NamesASchemeAndAnAuthority) {
   }
 }
 
+TEST(Url, TheOtherSchemeGetsAHint) {
+  EXPECT_EQ(parse_url("http://h:8443", "https", 443).error().hint,
+            "nothing goes there over plain HTTP; write https://h:8443");
+  EXPECT_EQ(parse_url("https://h:1", "http", 80).error().hint, "plain HTTP is spoken there; write http://h:1");
+  EXPECT_EQ(parse_url("h:8443", "https", 443).error().hint, "");
+}
+
 // Two ends of a loopback connection.
 class Sockets : public ::testing::Test {
  protected:
@@ -313,6 +320,7 @@ TEST(TlsStream, APeerThatIsNoTlsIsAnError) {
   const auto shaken = run(loop, stream.handshake(TlsStream::Role::client));
   ASSERT_FALSE(shaken);
   EXPECT_THAT(shaken.error().what, HasSubstr("the TLS handshake failed"));
+  EXPECT_THAT(shaken.error().hint, HasSubstr("plain HTTP"));
 }
 
 }  // namespace

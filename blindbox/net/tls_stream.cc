@@ -3,6 +3,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include "blindbox/net/internal/io.h"
@@ -27,8 +29,14 @@ Task<Result<void>> TlsStream::handshake(Role role) {
   const auto type = role == Role::client ? asio::ssl::stream_base::client : asio::ssl::stream_base::server;
   const auto [error] = co_await tls_.async_handshake(type, kAwait);
   read_deadline_.stop();
-  if (error) co_return internal::failure("the TLS handshake", error, read_deadline_);
-  co_return Result<void>{};
+  if (!error) co_return Result<void>{};
+  auto failed = internal::failure("the TLS handshake", error, read_deadline_);
+  // What OpenSSL calls a version is the start of a record that is none.
+  if (role == Role::client && error.category() == asio::error::get_ssl_category() &&
+      ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_WRONG_VERSION_NUMBER) {
+    failed.value().hint = "what answers there speaks no TLS: is it a plain HTTP server, or is the port wrong?";
+  }
+  co_return failed;
 }
 
 // An end without close_notify may be an attacker's: Asio reports it as an error, not as an orderly end.

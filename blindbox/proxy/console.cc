@@ -48,10 +48,9 @@ Response redirect(std::string to) {
 // "?token=...": a browser cannot send fields of ours with its first request, so its address brings the token, and a
 // cookie for this address alone takes its place. The guard has let the request in; what was offered may still be another
 // token than ours, beside a cookie that is good.
-Response token_redirect(std::string_view token) {
+Response token_redirect(const std::string& cookie, const std::string& token) {
   Response response = redirect(std::string(page::kRoot));
-  response.fields.emplace_back(
-      "Set-Cookie", std::string(kTokenCookie) + "=" + std::string(token) + "; Path=/; HttpOnly; SameSite=Strict");
+  response.fields.emplace_back("Set-Cookie", cookie + "=" + token + "; Path=/; HttpOnly; SameSite=Strict");
   return response;
 }
 
@@ -188,7 +187,9 @@ Response get(const State& state, const RequestHead& head) {
   const std::string_view path = path_of(head);
   if (path == "/.blindbox/api/status") return answer(200, status_json(state));
   const auto token = query_member(head.target, "token");
-  if (path == page::kRoot && token && !state.options.token.empty()) return token_redirect(state.options.token);
+  if (path == page::kRoot && token && !state.options.token.empty()) {
+    return token_redirect(state.cookie, state.options.token);
+  }
   if (path == "/" || path == "/.blindbox") return redirect(std::string(page::kRoot));
   if (const auto found = page::find_asset(path)) return asset(head, *found);
   return refusal(404, {ErrorKind::protocol, "there is nothing at this path of the proxy", "", ""});

@@ -69,7 +69,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 // Takes the cookie out of a Cookie field's value; false where it is not there or holds something else.
-bool take_cookie(std::string& value, std::string_view token) {
+bool take_cookie(std::string& value, std::string_view name, std::string_view token) {
   std::string rest;
   bool found = false;
   std::string_view left = value;
@@ -78,7 +78,7 @@ bool take_cookie(std::string& value, std::string_view token) {
     const std::string_view one = trimmed(left.substr(0, end));
     left.remove_prefix(std::min(end + 1, left.size()));
     const auto equals = one.find('=');
-    if (one.substr(0, equals) == kTokenCookie) {
+    if (one.substr(0, equals) == name) {
       found = found || (equals != std::string_view::npos && is_token(one.substr(equals + 1), token));
     } else if (!one.empty()) {
       rest += rest.empty() ? "" : "; ";
@@ -91,7 +91,9 @@ bool take_cookie(std::string& value, std::string_view token) {
 
 }  // namespace
 
-Result<void> take_token(http::RequestHead& head, std::string_view token) {
+std::string token_cookie(std::uint16_t port) { return "blindbox_token_" + std::to_string(port); }
+
+Result<void> take_token(http::RequestHead& head, std::string_view token, std::string_view cookie) {
   bool good = false;
   std::erase_if(head.fields, [&](auto& field) {
     if (http::equal_names(field.first, kTokenField)) {
@@ -99,7 +101,7 @@ Result<void> take_token(http::RequestHead& head, std::string_view token) {
       return true;
     }
     if (http::equal_names(field.first, "cookie")) {
-      good = take_cookie(field.second, token) || good;
+      good = take_cookie(field.second, cookie, token) || good;
       return field.second.empty();
     }
     constexpr std::string_view kScheme = "bearer ";

@@ -16,9 +16,10 @@ namespace blindbox::proxy {
 // Where an editor puts the token that --token-file holds: this field, Authorization: Bearer as for an API key, or the
 // cookie that the page's own address sets. What held it is taken out of the head, since it is nobody else's business.
 inline constexpr std::string_view kTokenField = "Blindbox-Token";
-inline constexpr std::string_view kTokenCookie = "blindbox_token";
+// A browser keeps cookies by host and sends them to every port of it: proxies beside each other need names of their own.
+[[nodiscard]] std::string token_cookie(std::uint16_t port);
 // ErrorKind::forbidden unless one of them is the token, compared in constant time. An empty token admits nobody.
-[[nodiscard]] Result<void> take_token(http::RequestHead& head, std::string_view token);
+[[nodiscard]] Result<void> take_token(http::RequestHead& head, std::string_view token, std::string_view cookie);
 
 // The value of a member of the target's query, not decoded; nullopt where it has none of that name.
 [[nodiscard]] std::optional<std::string_view> query_member(std::string_view target, std::string_view name);

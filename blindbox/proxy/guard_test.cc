@@ -90,7 +90,7 @@ struct Taken {
 
 Taken taken(http::Fields fields, std::string_view token = "s3cret") {
   http::RequestHead head{"POST", "/infill", std::move(fields), {}};
-  const bool admitted = take_token(head, token).has_value();
+  const bool admitted = take_token(head, token, token_cookie(8765)).has_value();
   return {admitted, head.fields};
 }
 
@@ -98,7 +98,9 @@ TEST(Guard, TakesTheTokenAndKeepsItFromTheServer) {
   EXPECT_EQ(taken({{"blindbox-token", "s3cret"}, {"X", "y"}}), (Taken{true, {{"X", "y"}}}));
   EXPECT_EQ(taken({{"Authorization", "Bearer s3cret"}}), (Taken{true, {}}));
   EXPECT_EQ(taken({{"authorization", "bearer  s3cret "}}), (Taken{true, {}}));
-  EXPECT_EQ(taken({{"Cookie", "a=b; blindbox_token=s3cret; c=d"}}), (Taken{true, {{"Cookie", "a=b; c=d"}}}));
+  EXPECT_EQ(taken({{"Cookie", "a=b; blindbox_token_8765=s3cret; c=d"}}), (Taken{true, {{"Cookie", "a=b; c=d"}}}));
+  const std::string other = "blindbox_token_8766=theirs";  // of the proxy at the next port: not for us to judge
+  EXPECT_EQ(taken({{"Cookie", other + "; blindbox_token_8765=s3cret"}}), (Taken{true, {{"Cookie", other}}}));
   EXPECT_EQ(taken({{"Blindbox-Token", "s3cret"}, {"Authorization", "Bearer sk-of-the-server"}}),
             (Taken{true, {{"Authorization", "Bearer sk-of-the-server"}}}));
 }
@@ -112,9 +114,9 @@ TEST(Guard, AdmitsNothingElse) {
                                                                         {{"Authorization", "s3cret"}},
                                                                         {{"Authorization", "Bearer"}},
                                                                         {{"X-Api-Key", "s3cret"}},
-                                                                        {{"Cookie", "blindbox_token"}},
-                                                                        {{"Cookie", "blindbox_token="}},
-                                                                        {{"Cookie", "xblindbox_token=s3cret"}}}) {
+                                                                        {{"Cookie", "blindbox_token_8765"}},
+                                                                        {{"Cookie", "blindbox_token_8765="}},
+                                                                        {{"Cookie", "blindbox_token_8766=s3cret"}}}) {
     EXPECT_FALSE(taken(fields).admitted) << testing::PrintToString(fields);
   }
   EXPECT_FALSE(taken({{"Blindbox-Token", ""}}, "").admitted) << "an empty token is no token";

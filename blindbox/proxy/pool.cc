@@ -72,6 +72,7 @@ void Pool::failed(const Error& error) {
   } else {
     stand(may_pass(error) ? Standing::unreachable : Standing::refused);
   }
+  if (standing_ == Standing::refused) refused();
 }
 
 void Pool::note(const attested_tls::ConnectOutcome& outcome) {
@@ -84,6 +85,7 @@ void Pool::note(const attested_tls::ConnectOutcome& outcome) {
   }
   if (outcome.connection) {
     error_.reset();
+    refusals_ = 0;
     stand(Standing::accepted);
   } else {
     failed(outcome.connection.error());
@@ -94,8 +96,10 @@ Task<Result<Connection>> Pool::connect() {
   const auto self = shared_from_this();
   executor_ = co_await asio::this_coro::executor;
   attempted_ = steady_clock::now();
+  judging_ = standing_ == Standing::refused;
   auto outcome = co_await attested_tls::connect(options_.server, *tls_, options_.policy, options_.now(),
                                                 options_.limits, options_.complete);
+  judging_ = false;
   note(outcome);
   if (on_attempt_) on_attempt_(outcome);
   if (paused_) co_return base::fail(ErrorKind::platform, "the proxy is paused");
@@ -146,6 +150,7 @@ Task<Result<Connection>> Pool::take(std::function<bool()> gone) {
       co_return base::fail(ErrorKind::platform, "the proxy is paused", "",
                            "nothing leaves until it goes on: its page, or a new start, ends the pause");
     }
+    if (refusal_stands()) co_return tl::unexpected<Error>(*error_);
     // While somebody looks for the server already, the others wait for what comes of it.
     if (!recovering_ || options_.hold == net::Duration::zero() || !idle_.empty()) {
       auto taken = co_await take_once();

@@ -30,6 +30,9 @@ struct PoolOptions {
   net::Duration hold{0};
   std::size_t most_held = 64;
   net::Duration first_backoff = std::chrono::milliseconds(250);  // http::backoff
+  // A refusal answers requests this long in place of the server, twice as long after each that follows, and a minute at
+  // most: judging evidence is work for both ends, and an editor asks with every key.
+  net::Duration first_refusal = std::chrono::seconds(1);
   // How often start() looks after the connections: renews verdicts before requests have to, replaces what the server
   // closed, looks for a server that is away.
   net::Duration upkeep = std::chrono::seconds(5);
@@ -59,6 +62,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   // A warm connection, attested again where its verdict is old, or a new one. While the server is away it waits, as
   // hold says; gone is asked meanwhile, and true ends the wait with ErrorKind::cancelled. Paused: ErrorKind::platform.
+  // A refused server: what it was refused for, and one request at a time asks it anew (retry_after()).
   net::Task<Result<Connection>> take(std::function<bool()> gone = {});
   // For a connection whose last answer was read to its end.
   void give_back(Connection connection);
@@ -70,7 +74,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void stop();
   // No connection at all until it is ended; requests under way are cut off.
   void pause(bool on);
-  // A new verdict now, on a new connection; the others are closed where they are idle.
+  // A new verdict now, also of a server that was refused just now, on a new connection; the others are closed where they
+  // are idle.
   net::Task<Result<void>> attest();
 
   [[nodiscard]] const PoolOptions& options() const { return options_; }
@@ -81,6 +86,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   [[nodiscard]] std::size_t idle() const { return idle_.size(); }
   [[nodiscard]] std::size_t busy() const { return leases_.size(); }
   [[nodiscard]] std::size_t held() const { return waiting_.size(); }
+  // How long the refusal that stands still answers, at least a second; nullopt unless the server was refused.
+  [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const;
   [[nodiscard]] std::chrono::nanoseconds age(const attested_tls::AttestedConnection& connection) const;
   // Called whenever one of the above has changed.
   void on_change(std::function<void()> told) { told_ = std::move(told); }
@@ -98,6 +105,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   net::Task<void> upkeep_once();
   void note(const attested_tls::ConnectOutcome& outcome);
   void failed(const Error& error);
+  void refused();
+  [[nodiscard]] bool refusal_stands() const;
   void stand(Standing standing);
   void cut_off(const Error& why);
   void wake();
@@ -116,6 +125,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::shared_ptr<const Attestation> attestation_;
   std::chrono::steady_clock::time_point used_{};
   std::chrono::steady_clock::time_point attempted_{};
+  std::chrono::steady_clock::time_point refused_until_{};
+  unsigned refusals_ = 0;  // one after the other
+  bool judging_ = false;   // a server that was refused is asked anew
   std::uint64_t wakes_ = 0;
   bool paused_ = false;
   bool recovering_ = false;

@@ -31,7 +31,9 @@ Proxy::Proxy(net::Acceptor acceptor, std::shared_ptr<Pool> pool, Limits limits)
 Proxy::Proxy(net::Acceptor acceptor, Options options) {
   const net::Executor executor = acceptor.get_executor();
   const std::size_t connections = options.limits.connections;
+  const std::uint16_t port = net::bound_port(acceptor);
   state_ = std::make_shared<internal::State>(executor, std::move(options));
+  state_->cookie = token_cookie(port);
   for (const Server& server : state_->options.servers) {
     server.pool->on_change([weak = std::weak_ptr(state_)] {
       if (const auto state = weak.lock()) state->changed();

@@ -10,6 +10,7 @@
 #include "blindbox/proxy/guard.h"
 #include "blindbox/proxy/internal/console.h"
 #include "blindbox/proxy/route.h"
+#include "blindbox/scan/target.h"
 
 namespace blindbox::proxy::internal {
 namespace {
@@ -76,6 +77,17 @@ Task<bool> EditorSession::refuse_entry(UnderWay& entry, std::string target, unsi
   co_return co_await refuse(std::move(target), status, std::move(type), std::move(error));
 }
 
+Task<bool> EditorSession::refuse_unattested(UnderWay& entry, std::string target, const Pool& pool, Error error) {
+  entry->outcome = outcome_of(error);
+  const Kind kind = kind_of(error);
+  if (const auto seconds = pool.retry_after()) {
+    added_.emplace_back("Retry-After", std::to_string(seconds->count()));
+    // OpenAI's clients would ask again by themselves, and tell nobody meanwhile.
+    added_.emplace_back("X-Should-Retry", "false");
+  }
+  co_return co_await refuse_entry(entry, std::move(target), kind.status, kind.type, std::move(error));
+}
+
 Task<bool> EditorSession::serve_one() {
   added_.clear();
   auto head = co_await reader_.read_head(http::kIdleLimit);
@@ -94,7 +106,7 @@ Result<void> EditorSession::admit(RequestHead& head) {
   // The page's own address may bring it, since a browser's first request has no fields of ours.
   const auto offered = query_member(head.target, "token");
   if (offered && head.target.starts_with("/.blindbox/?")) head.fields.emplace_back(kTokenField, *offered);
-  return take_token(head, state_->options.token);
+  return take_token(head, state_->options.token, state_->cookie);
 }
 
 Task<bool> EditorSession::forward(RequestHead head) {
@@ -128,6 +140,10 @@ Task<bool> EditorSession::forward(RequestHead head) {
     co_return co_await refuse_entry(entry, head.target, 404, "invalid_request_error", relayed.error());
   }
   entry->server = server->name;
+  if (const auto blocked = scan_address(head, entry)) {
+    entry->outcome = "blocked";
+    co_return co_await refuse_entry(entry, head.target, 403, "blocked_by_scan", *blocked);
+  }
   ++state_->requests[server->name];
   state_->changed();
   co_return co_await send(std::move(head), *server, entry);
@@ -144,6 +160,31 @@ Task<Result<std::string>> EditorSession::read_body(const RequestHead& head) {
   co_return co_await reader_.read_whole_body(http::kBodyLimit);
 }
 
+void EditorSession::tell(const std::vector<scan::Finding>& findings, UnderWay& entry) {
+  if (findings.empty()) return;
+  state_->findings += findings.size();
+  for (const scan::Finding& finding : findings) {
+    entry->findings.push_back(finding.rule);
+    spdlog::warn("request {}: {} in line {} of {} ({})", entry->id, finding.rule, finding.line,
+                 finding.place.empty() ? "the body" : finding.place, scan::mode_name(state_->options.scan));
+  }
+  const std::string told = scan::summary(findings, state_->options.scan);
+  // The address was looked through before the body: one field tells of both.
+  if (!added_.empty() && added_.front().first == kScanField) {
+    added_.front().second += "," + told.substr(told.find(';') + 1);
+  } else {
+    added_.emplace(added_.begin(), kScanField, told);
+  }
+}
+
+std::optional<Error> EditorSession::scan_address(const RequestHead& head, UnderWay& entry) {
+  if (state_->options.scan == scan::Mode::off || !state_->options.ignore) return std::nullopt;
+  auto scanned = scan::scan_target(head.target, state_->options.scan, scan::Rules::built_in(), *state_->options.ignore);
+  tell(scanned.findings, entry);
+  if (scanned.path) entry->path = *scanned.path;
+  return scanned.blocked;
+}
+
 // What must not leave is taken out of body; an error where the request must not leave at all.
 Task<std::optional<Error>> EditorSession::scan(const RequestHead& head, std::string& body, UnderWay& entry) {
   if (state_->options.scan == scan::Mode::off || !state_->options.ignore || body.empty()) co_return std::nullopt;
@@ -156,14 +197,7 @@ Task<std::optional<Error>> EditorSession::scan(const RequestHead& head, std::str
     scanned = co_await asio::co_spawn(
         state_->scanners, scan_aside(state_->options.ignore, state_->options.scan, body, coding), asio::use_awaitable);
   }
-  if (scanned.findings.empty()) co_return std::nullopt;
-  state_->findings += scanned.findings.size();
-  for (const scan::Finding& finding : scanned.findings) {
-    entry->findings.push_back(finding.rule);
-    spdlog::warn("request {}: {} in line {} of {} ({})", entry->id, finding.rule, finding.line,
-                 finding.place.empty() ? "the body" : finding.place, scan::mode_name(state_->options.scan));
-  }
-  added_.emplace_back(kScanField, scan::summary(scanned.findings, state_->options.scan));
+  tell(scanned.findings, entry);
   if (scanned.body) body = std::move(*scanned.body);
   co_return scanned.blocked;
 }
@@ -199,11 +233,7 @@ Task<std::optional<bool>> EditorSession::exchange(const RequestHead& head, const
   const std::function<bool()> gone = [this] { return stream_.gone(); };
   auto connection = co_await server.pool->take(gone);
   if (!connection && connection.error().kind == ErrorKind::cancelled) co_return false;
-  if (!connection) {
-    entry->outcome = outcome_of(connection.error());
-    const Kind kind = kind_of(connection.error());
-    co_return co_await refuse_entry(entry, head.target, kind.status, kind.type, connection.error());
-  }
+  if (!connection) co_return co_await refuse_unattested(entry, head.target, *server.pool, connection.error());
   Lease lease(server.pool, std::move(*connection));
   net::TlsStream& upstream = lease->stream();
   http::Fields added = added_;
@@ -233,11 +263,7 @@ Task<std::optional<bool>> EditorSession::exchange(const RequestHead& head, const
   server.pool->warm();
   entry->outcome = relayed.error.kind == ErrorKind::cancelled ? "cancelled" : "failed";
   if (relayed.answer_begun || relayed.error.kind == ErrorKind::cancelled) co_return false;
-  if (lease.cut()) {
-    entry->outcome = outcome_of(*lease.cut());
-    const Kind kind = kind_of(*lease.cut());
-    co_return co_await refuse_entry(entry, head.target, kind.status, kind.type, *lease.cut());
-  }
+  if (lease.cut()) co_return co_await refuse_unattested(entry, head.target, *server.pool, *lease.cut());
   const bool broke = relayed.error.kind == ErrorKind::network && relayed.end == Relayed::End::upstream_failed;
   if (broke && !again && may_repeat(head) && !relayed.timed_out) co_return std::nullopt;
   co_return co_await refuse_entry(entry, head.target, 502, "server_failed", relayed.error);

@@ -91,16 +91,39 @@ Task<void> Pool::upkeep_once() {
   const bool away = standing_ != Standing::accepted;
   const auto since = steady_clock::now() - attempted_;
   const bool verdict_old = !attestation_ || options_.now() - attestation_->at >= old;
-  const bool look_again = away && since >= std::max<steady_clock::duration>(options_.upkeep, std::chrono::seconds(10));
+  const bool look_again =
+      away && !refusal_stands() && since >= std::max<steady_clock::duration>(options_.upkeep, std::chrono::seconds(10));
   const bool wanted = !away && idle_.empty() && leases_.empty() && (recently_used() || verdict_old);
   if (!look_again && !wanted) co_return;
   auto connection = co_await connect();
   if (connection) give_back(std::move(*connection));
 }
 
+// Connections that were refused together count once.
+void Pool::refused() {
+  constexpr unsigned kMost = 6;
+  constexpr net::Duration kLongest = std::chrono::minutes(1);
+  const auto now = steady_clock::now();
+  if (refusals_ > 0 && now < refused_until_) return;
+  refused_until_ = now + std::min(options_.first_refusal * (1U << std::min(refusals_, kMost)), kLongest);
+  ++refusals_;
+}
+
+bool Pool::refusal_stands() const {
+  return standing_ == Standing::refused && error_ && idle_.empty() &&
+         (judging_ || steady_clock::now() < refused_until_);
+}
+
+std::optional<std::chrono::seconds> Pool::retry_after() const {
+  if (standing_ != Standing::refused) return std::nullopt;
+  const auto left = std::chrono::ceil<std::chrono::seconds>(refused_until_ - steady_clock::now());
+  return std::max(left, std::chrono::seconds(1));
+}
+
 void Pool::pause(bool on) {
   if (std::exchange(paused_, on) == on) return;
   since_ = options_.now();
+  refused_until_ = {};  // whoever goes on wants to know
   if (on) {
     idle_.clear();
     cut_off({ErrorKind::platform, "the proxy was paused", "", ""});

@@ -6,11 +6,12 @@
 #include <re2/re2.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <filesystem>
 
 #include "blindbox/base/file.h"
 #include "blindbox/scan/internal/glob.h"
+#include "blindbox/scan/internal/names.h"
 
 namespace blindbox::scan {
 
@@ -90,10 +91,14 @@ bool IgnoreList::file_ignores(const std::string& file, std::string_view relative
 
 bool IgnoreList::ignores(std::string_view name) {
   constexpr std::size_t kNameCap = 4096;
+  if (name.size() > kNameCap) return true;  // no file has such a name, so nobody can say what it is
+  const auto paths = internal::file_names(name);
   const std::scoped_lock lock(mutex_);
-  const std::string path = internal::normal_path(name);
-  if (path.empty() || path == "/") return false;
-  if (path.size() > kNameCap) return true;  // no file has such a name, so nobody can say what it is
+  return std::ranges::any_of(paths, [this](const std::string& path) { return path_ignored(path); });
+}
+
+bool IgnoreList::path_ignored(const std::string& path) {
+  if (path == "/") return false;
   const bool absolute = path.front() == '/';
   const std::string relative = absolute ? path.substr(1) : path;
   for (const std::string& file : files_) {

@@ -43,7 +43,8 @@ class IgnoreList {
   // hold for every name.
   IgnoreList(std::vector<std::string> projects, std::vector<std::string> files);
 
-  // name: absolute, relative, or a file: URI, with "/" or "\". For an absolute name each .blindboxignore on the way up
+  // name: absolute, relative, or a URI, with "/" or "\", as clients write it: with a line behind it ("x.py:12"), a state in
+  // brackets ("x.py (working tree)"), a drive. It is ignored where one of the files that it may mean is. For an absolute name each .blindboxignore on the way up
   // counts as well. Files are read again when they have changed. A pattern file that exists and cannot be read, or is
   // over the cap, ignores everything it is asked about: what must not leave is then unknown.
   // Thread-safe.
@@ -57,6 +58,7 @@ class IgnoreList {
   };
   // The patterns of a file, empty where there is none.
   bool file_ignores(const std::string& file, std::string_view relative);
+  bool path_ignored(const std::string& path);
   std::mutex mutex_;
   std::vector<std::string> projects_, files_;
   std::vector<std::pair<std::string, Cached>> cache_;

@@ -128,6 +128,45 @@ TEST_F(Ignore, AbsoluteNamesMeetEveryFileOnTheWayUp) {
   EXPECT_FALSE(list.ignores("sub/low.py")) << "relative to nobody";
 }
 
+TEST_F(Ignore, NamesAreKnownAsClientsDecorateThem) {
+  write(".blindboxignore", ".env\n/private/\n");
+  IgnoreList list({folder_.string()}, {});
+  const std::string here = folder_.string();
+  for (const std::string& name : {std::string(".env:12"),
+                                  std::string("src/.env:12:5"),
+                                  std::string("src/.env:12-20"),
+                                  std::string("src/.env#L12-L20"),
+                                  std::string("src/.env#L3"),
+                                  std::string("a/.env (working tree)"),
+                                  std::string("a/.env:12 (working tree)"),
+                                  std::string("private/x.py (Index)"),
+                                  std::string(".env [2]"),
+                                  std::string(".env(12,5)"),
+                                  std::string("`.env`"),
+                                  std::string(" \".env\" "),
+                                  std::string("<src/.env>"),
+                                  std::string("C:\\work\\.env"),
+                                  std::string("c:/work/.env:7"),
+                                  std::string("/c:/work/.env"),
+                                  std::string("\\\\server\\share\\.env"),
+                                  std::string("file:///C%3A/work/.env"),
+                                  "file://" + here + "/.env",
+                                  "file:" + here + "/private/a",
+                                  "file://localhost" + here + "/private/a",
+                                  "vscode-remote://ssh-remote%2Bhost" + here + "/private/a",
+                                  "git:" + here + "/private/a?%7B%22ref%22%3A%22~%22%7D",
+                                  "vscode-notebook-cell:" + here + "/private/a.ipynb#W0sZmlsZQ",
+                                  "\\\\wsl$\\Debian" + here + "\\private\\a",
+                                  "\\\\wsl.localhost\\Debian" + here + "/private/a"}) {
+    EXPECT_TRUE(list.ignores(name)) << name;
+  }
+  for (const char* name :
+       {"src/a.env:12", "env (working tree)", "a.py (.env)", "a.py:.env", "https://example.com/x.env", "C:\\work\\a.py",
+        "(", "[]", ":1", "#L1", "file://", "x:", "C:", "\\\\wsl$\\"}) {
+    EXPECT_FALSE(list.ignores(name)) << name;
+  }
+}
+
 TEST_F(Ignore, ChangesAreSeenAndWhatCannotBeReadIgnoresAll) {
   IgnoreList list({}, {(folder_ / "mine").string()});
   EXPECT_FALSE(list.ignores("a.key"));

@@ -196,9 +196,9 @@ class Life(ConnectTest):
         self.assertEqual(wire.ask(proxy.port, "GET", "/health", None,
                                   {"Authorization": "Bearer 0123456789abcdef0123"}).status, 200)
         page = wire.ask(proxy.port, "GET", "/.blindbox/?token=another", None,
-                        {"Cookie": "blindbox_token=0123456789abcdef0123"})
+                        {"Cookie": f"blindbox_token_{proxy.port}=0123456789abcdef0123"})
         self.assertEqual((page.status, page.fields["set-cookie"].split(";")[0]),
-                         (307, "blindbox_token=0123456789abcdef0123"))
+                         (307, f"blindbox_token_{proxy.port}=0123456789abcdef0123"))
         self.expect(self.stage.run("status", "--proxy", f"127.0.0.1:{proxy.port}"), 14, "wants its token")
         ran = self.stage.run("status", "--proxy", f"127.0.0.1:{proxy.port}", "--token-file", token)
         self.expect(ran, 0, out=None)
@@ -304,6 +304,21 @@ class Records(ConnectTest):
                 self.assertNotIn(SECRET, proxy.process.errors() + repr(self.ledger()))
                 self.assertEqual("aws-access-token in line 1" in proxy.process.errors(), mode != "off")
 
+    def test_secrets_in_the_address(self):
+        """In its query and its path, beside one in the body; the ledger is spared them too."""
+        for mode, status in [("warn", 404), ("redact", 403), ("block", 403), ("off", 404)]:
+            proxy = self.stage.connect(self.server.url, self.policy, "--scan", mode)
+            self.addCleanup(proxy.process.discard)
+            answer = wire.ask(proxy.port, "POST", f"/keys/{SECRET}?key={SECRET}", dict(HOLE, input_prefix=SECRET))
+            self.assertEqual(answer.status, status, mode)
+            self.assertEqual(answer.fields.get("blindbox-scan"), {
+                "warn": "warn; aws-access-token:0, aws-access-token:0, aws-access-token:1",
+                "off": None}.get(mode, f"{mode}; aws-access-token:0, aws-access-token:0"))
+            entry = self.ledger()[-1]
+            self.assertEqual(entry["path"], f"/keys/{SECRET}" if mode == "off" else "/keys/[redacted aws-access-token]")
+            self.assertEqual(entry["bytes_out"] == 0, status == 403)
+            proxy.process.stop()
+
     def test_ignored_files(self):
         project = self.stage.folder / "project"
         project.mkdir(exist_ok=True)
@@ -311,6 +326,11 @@ class Records(ConnectTest):
         proxy = self.stage.connect(self.server.url, self.policy, "--project", project)
         self.addCleanup(proxy.process.discard)
         extra = [{"filename": "a.py", "text": "x = 1"}, {"filename": "private/b.py", "text": "y = 2"}]
+        answer = wire.ask(proxy.port, "POST", "/infill", dict(HOLE, input_extra=extra))
+        self.assertEqual((answer.status, answer.fields["blindbox-scan"]), (200, "warn; blindboxignore:0"))
+        answer = wire.ask(proxy.port, "GET", "/health?path=private%2Fb.py%3A12")
+        self.assertEqual((answer.status, answer.json()["error"]["type"]), (403, "blocked_by_scan"))
+        extra[1]["filename"] = "private/b.py:12 (working tree)"
         answer = wire.ask(proxy.port, "POST", "/infill", dict(HOLE, input_extra=extra))
         self.assertEqual((answer.status, answer.fields["blindbox-scan"]), (200, "warn; blindboxignore:0"))
         tabby = {"language": "python", "segments": {"prefix": "x", "filepath": str(project / "private/b.py")}}

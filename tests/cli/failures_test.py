@@ -127,6 +127,12 @@ class Servers(FailuresTest):
         self.expect_error(502, "evidence_not_acceptable", "sev_snp.measurement")
         ran = self.stage.run("complete", self.stage.write("f.py", "x = \n").name + ":1:5", "--proxy", self.proxy.url)
         self.expect(ran, 5, "sev_snp.measurement")
+        # The page's button asks at once; an editor that asks with every key does not.
+        for _ in range(3):
+            told = wire.ask(self.proxy.port, "POST", "/infill", HOLE)
+            self.assertEqual((told.status, told.fields["x-should-retry"]), (502, "false"))
+            self.assertGreaterEqual(int(told.fields["retry-after"]), 1)
+            wire.ask(self.proxy.port, "POST", "/.blindbox/api/attest", {}, {"Blindbox-Page": "1"})
         code, lines = other.process.stop()
         counted = harness.counters(lines)
         self.assertEqual((code, counted["application_bytes"], counted["requests"]), (0, 0, 0))

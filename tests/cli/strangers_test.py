@@ -57,7 +57,11 @@ class Strangers(harness.StageTest):
         self.expect(ran, 6, "cannot find blindbox.invalid")
 
     def test_plain_http(self):
-        received = self.refused(answers(message("400 Bad Request")), 6, "TLS")
+        for command in [["verify"], ["connect", "--listen", "127.0.0.1:0"]]:
+            ran = self.stage.run(*command, "http://127.0.0.1:8443", "--policy", self.policy)
+            self.expect(ran, 2, "not a URL of the form https://HOST:PORT: http://127.0.0.1:8443",
+                        "hint: nothing goes there over plain HTTP; write https://127.0.0.1:8443")
+        received = self.refused(answers(message("400 Bad Request")), 6, "TLS", "is it a plain HTTP server")
         self.assertNotIn(b"POST", received)
         self.refused(strangers.speaks_first(b"SSH-2.0-OpenSSH_9.2\r\n"), 6, "TLS")
 

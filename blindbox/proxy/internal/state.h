@@ -26,6 +26,7 @@ struct State {
   net::Executor executor;
   Options options;
   base::Time since = base::now();
+  std::string cookie;  // its name
   std::unique_ptr<net::Sessions> sessions;
   std::list<ledger::Entry> active;
   std::list<Listener*> listeners;

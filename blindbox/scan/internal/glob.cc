@@ -3,9 +3,6 @@
 
 #include <re2/re2.h>
 
-#include <algorithm>
-#include <filesystem>
-
 namespace blindbox::scan::internal {
 namespace {
 
@@ -36,7 +33,7 @@ std::optional<std::string> read_set(std::string_view glob, std::size_t& at) {
     if (c == '[' && at < glob.size() && glob[at] == ':') {
       const auto end = glob.find(":]", at);
       if (end == std::string_view::npos) return std::nullopt;
-      members += "[" + std::string(glob.substr(at, end - at)) + ":]";
+      members.append("[").append(glob.substr(at, end - at)).append(":]");
       at = end + 2;
       continue;
     }
@@ -95,32 +92,6 @@ std::optional<Glob> read_glob(std::string_view line) {
     }
   }
   return out;
-}
-
-std::string normal_path(std::string_view name) {
-  const bool uri = name.starts_with("file://");
-  if (uri) {
-    name.remove_prefix(7);
-    if (name.starts_with("localhost/")) name.remove_prefix(9);
-  }
-  std::string text;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto digit = [](char c) {
-      return c >= '0' && c <= '9'   ? c - '0'
-             : c >= 'a' && c <= 'f' ? c - 'a' + 10
-             : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                    : -1;
-    };
-    const bool escaped =
-        uri && name[i] == '%' && i + 2 < name.size() && digit(name[i + 1]) >= 0 && digit(name[i + 2]) >= 0;
-    text += escaped ? static_cast<char>(digit(name[i + 1]) * 16 + digit(name[i + 2])) : name[i];
-    if (escaped) i += 2;
-  }
-  std::ranges::replace(text, '\\', '/');
-  std::string path = std::filesystem::path(text).lexically_normal().generic_string();
-  while (path.starts_with("../")) path.erase(0, 3);
-  if (path == "." || path == "..") return {};
-  return path;
 }
 
 }  // namespace blindbox::scan::internal

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line of gitignore(5) as an expression for RE2, and names as requests carry them as plain paths.
+// One line of gitignore(5) as an expression for RE2.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,5 @@ struct Glob {
 
 // nullopt for an empty line, a comment, or a pattern that can match nothing.
 [[nodiscard]] std::optional<Glob> read_glob(std::string_view line);
-
-// Without scheme, "." and ".." resolved as text, "/" between the parts; empty where nothing is named.
-[[nodiscard]] std::string normal_path(std::string_view name);
 
 }  // namespace blindbox::scan::internal

@@ -22,6 +22,8 @@ using ::testing::StartsWith;
 
 class Channel : public ChannelTest {
  protected:
+  // Every request is to be judged by evidence, not by what became of the last one.
+  Channel() { options_.first_refusal = net::Duration(0); }
   // Answers challenges with the responder's bundle, changed.
   FarEnd::Reply with_bundle(const std::function<Bytes(Bytes)>& change = std::identity{}) {
     return [this, change](net::TlsStream& stream, Bytes challenge) -> Task<void> {

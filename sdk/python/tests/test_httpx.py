@@ -145,8 +145,12 @@ def test_async_openai(server, policy):
     async def ask():
         async with blindbox.openai.async_client(server.url, policy) as client:
             answers = await asyncio.gather(*[
-                client.completions.create(model="blindbox", prompt=PROMPT, max_tokens=4) for _ in range(3)])
+                client.completions.create(model="blindbox", prompt=PROMPT, max_tokens=4, temperature=0) for _ in range(3)])
             assert all(answer.choices[0].text for answer in answers)
+            streamed = await client.completions.create(model="blindbox", prompt=PROMPT, max_tokens=4, temperature=0,
+                                                        stream=True)
+            parts = [part.choices[0].text async for part in streamed if part.choices]
+            assert "".join(parts) == answers[0].choices[0].text
     asyncio.run(ask())
 
 

@@ -10,6 +10,8 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 LOAD_SECONDS ?= 600
 binary := build/release/apps/blindbox
+# code-server, 500 MB and minutes to build: every clone of a user needs it once.
+editors := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/blindbox/editors
 
 # $(call section,TEXT): one line that says what is being done.
 section = @printf '\n== %s\n' '$(1)'
@@ -63,8 +65,8 @@ test-cluster:
 test-editors:
 	@test -x $(binary) || { echo 'error: $(binary) is not built; run "make test" first' >&2; exit 1; }
 	cd editors/vscode && npm ci --ignore-scripts && npm test && npm run package
-	@tests/editors/install build/editors || echo 'skipped: code-server could not be installed; the extension runs in no editor here'
-	python3 -B tests/editors/vscode_test.py
+	@tests/editors/install "$(editors)" || echo 'skipped: code-server could not be installed; the extension runs in no editor here'
+	BLINDBOX_EDITORS="$(editors)" python3 -B tests/editors/vscode_test.py
 
 check:
 	@tools/check

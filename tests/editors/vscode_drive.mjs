@@ -12,7 +12,7 @@ import {createInterface} from 'node:readline';
 const [modules, vsix, workspace, proxy, pictures] = process.argv.slice(2);
 const require = createRequire(join(modules, 'node_modules/'));
 const {chromium} = require('playwright-core');
-const kPatience = 120_000;
+const kPatience = 60_000;
 
 const home = mkdtempSync(join(tmpdir(), 'bb-code-'));
 const entry = join(modules, 'node_modules/code-server/out/node/entry.js');
@@ -39,6 +39,7 @@ const server = spawn(process.execPath, [entry, ...folders, '--auth', 'none', '--
                                         '--disable-update-check', '--disable-workspace-trust', workspace],
                      {env: environment, stdio: ['ignore', 'pipe', 'inherit']});
 let browser;
+let page;
 try {
   const url = await new Promise((resolve, reject) => {
     let said = '';
@@ -50,7 +51,7 @@ try {
     server.on('exit', () => reject(new Error(`code-server ended: ${said}`)));
   });
   browser = await chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox']});
-  const page = await browser.newPage({viewport: {width: 1200, height: 700}});
+  page = await browser.newPage({viewport: {width: 1200, height: 700}});
   page.setDefaultTimeout(kPatience);
   await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
   const shield = page.locator('.statusbar-item[id$="blindbox.shield"]');
@@ -68,7 +69,8 @@ try {
   const ghost = page.locator('.ghost-text, .ghost-text-decoration, .ghost-text-decoration-preview').first();
   await page.locator('.editor-instance .view-lines').click();
   await page.keyboard.press('Control+End');
-  await page.keyboard.type('def add(a, b):\n', {delay: 30});
+  // The editor indents the second line by itself.
+  await page.keyboard.type('def add(a, b):\nreturn ', {delay: 30});
   await ghost.waitFor();
   const offered = (await ghost.innerText()).replaceAll('\u00a0', ' ');
   await picture('vscode-ghost-text');
@@ -77,23 +79,36 @@ try {
   await ghost.waitFor({state: 'detached'});
   await say('accepted', {offered, before, after: await text()});
 
-  // What is typed while a suggestion is on its way goes on to be what is in the text.
+  // The engine stands still now: a request is on its way when somebody types on, and ends when they go elsewhere.
+  const active = async (wanted) => {
+    while ((await (await fetch(`${proxy}/.blindbox/api/status`)).json()).servers[0].requests.active !== wanted) {
+      await page.waitForTimeout(50);
+    }
+  };
   await page.keyboard.press('Control+End');
-  await page.keyboard.type('\nzebra = "typed on"', {delay: 5});
-  await page.keyboard.press('Escape');
+  await page.keyboard.type('\nzebra', {delay: 5});
+  await active(1);
+  await page.keyboard.type(' = "typed on"', {delay: 5});
+  await page.keyboard.press('ArrowUp');
+  await active(0);
   await say('typed on', {after: await text()});
 
   // The server changes behind the proxy before this goes on.
+  await page.keyboard.press('Control+End');
   await page.keyboard.type('\nx = ', {delay: 30});
   const refused = await settles('REFUSED');
   await picture('vscode-refused');
   await shield.click();
   await page.locator('.tab', {hasText: 'BlindBox verdict'}).waitFor();
   await say('refused', refused);
+} catch (error) {
+  await page?.screenshot({path: join(pictures, 'vscode-failed.png')}).catch(() => {});
+  throw error;
 } finally {
   await browser?.close();
   server.removeAllListeners('exit');
   server.kill();
   await new Promise((resolve) => (server.exitCode === null ? server.on('exit', resolve) : resolve()));
   rmSync(home, {recursive: true, force: true, maxRetries: 5});
+  process.stdin.destroy();  // or whoever writes there is waited for
 }

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "cli"))
 
 import harness  # noqa: E402
+import wire  # noqa: E402
 
 MODULES = pathlib.Path(os.environ.get("BLINDBOX_EDITORS", harness.ROOT / "build/editors"))
 VSIX = pathlib.Path(os.environ.get("BLINDBOX_VSIX", harness.ROOT / "editors/vscode/blindbox.vsix"))
@@ -69,9 +71,14 @@ class VsCode(harness.ChannelTest):
         proceed()
         accepted = self.step(driver, "accepted")
         self.assertNotEqual(accepted["offered"].strip(), "")
-        self.assertIn(accepted["offered"].strip(), accepted["after"])
+        self.assertIn(f"return {accepted['offered'].strip()}", accepted["after"])
+        engine = self.server.process.children()[0]
+        os.kill(engine, signal.SIGSTOP)
         proceed()
         self.assertIn('zebra = "typed on"', self.step(driver, "typed on")["after"])
+        entries = wire.ask(self.proxy.port, "GET", "/.blindbox/api/ledger?limit=5").json()["entries"]
+        self.assertIn("cancelled", [entry["outcome"] for entry in entries])
+        os.kill(engine, signal.SIGCONT)
         # Another server takes the place of the one that was accepted.
         self.server.process.stop()
         self.stage.emulator("other", "--measurement", "ab" * 48)

@@ -145,11 +145,11 @@ TEST_F(Ignore, NamesAreKnownAsClientsDecorateThem) {
                                   std::string("`.env`"),
                                   std::string(" \".env\" "),
                                   std::string("<src/.env>"),
-                                  std::string("C:\\work\\.env"),
-                                  std::string("c:/work/.env:7"),
-                                  std::string("/c:/work/.env"),
+                                  std::string("C:\\code\\.env"),
+                                  std::string("c:/code/.env:7"),
+                                  std::string("/c:/code/.env"),
                                   std::string("\\\\server\\share\\.env"),
-                                  std::string("file:///C%3A/work/.env"),
+                                  std::string("file:///C%3A/code/.env"),
                                   "file://" + here + "/.env",
                                   "file:" + here + "/private/a",
                                   "file://localhost" + here + "/private/a",
@@ -161,7 +161,7 @@ TEST_F(Ignore, NamesAreKnownAsClientsDecorateThem) {
     EXPECT_TRUE(list.ignores(name)) << name;
   }
   for (const char* name :
-       {"src/a.env:12", "env (working tree)", "a.py (.env)", "a.py:.env", "https://example.com/x.env", "C:\\work\\a.py",
+       {"src/a.env:12", "env (working tree)", "a.py (.env)", "a.py:.env", "https://example.com/x.env", "C:\\code\\a.py",
         "(", "[]", ":1", "#L1", "file://", "x:", "C:", "\\\\wsl$\\"}) {
     EXPECT_FALSE(list.ignores(name)) << name;
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/beast/http/status.hpp>
+#include <iterator>
 
 #include "blindbox/base/bytes.h"
 
@@ -77,11 +78,19 @@ std::string write_head(const ResponseHead& head) {
 }
 
 std::string write_chunk(ByteView piece) {
-  if (piece.empty()) return {};
-  std::string text = fmt::format("{:x}\r\n", piece.size());
-  text += base::as_text(piece);
-  text += "\r\n";
+  std::string text;
+  append_piece(text, piece, Framing::Kind::chunked, false);
   return text;
+}
+
+void append_piece(std::string& text, ByteView piece, Framing::Kind kind, bool last) {
+  constexpr std::size_t kFraming = 32;
+  text.reserve(text.size() + piece.size() + kFraming);
+  const bool chunked = kind == Framing::Kind::chunked;
+  if (chunked && !piece.empty()) fmt::format_to(std::back_inserter(text), "{:x}\r\n", piece.size());
+  text += base::as_text(piece);
+  if (chunked && !piece.empty()) text += "\r\n";
+  if (chunked && last) text += kLastChunk;
 }
 
 std::string reason(unsigned status) {

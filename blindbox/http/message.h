@@ -50,6 +50,8 @@ struct ResponseHead {
 // One piece of a chunked body. An empty piece would end the body and is written as nothing.
 [[nodiscard]] std::string write_chunk(ByteView piece);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+// Appends a piece of a body in its framing, and with the last one what ends it.
+void append_piece(std::string& text, ByteView piece, Framing::Kind kind, bool last);
 
 // "OK" for 200 and so on; "Unknown" for a status without a name.
 [[nodiscard]] std::string reason(unsigned status);

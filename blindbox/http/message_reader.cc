@@ -25,6 +25,7 @@ struct ReaderState {
   std::optional<Parser> parser;
   std::vector<char> piece = std::vector<char>(kPiece);
   std::uint64_t received = 0;
+  boost::system::error_code broken;  // what stands in the buffer behind the piece that was handed out last
   bool bodyless = false;
   Targets targets = Targets::paths;
 };
@@ -174,6 +175,27 @@ net::Task<Result<std::size_t>> fill(net::Stream& stream, internal::ReaderState<I
   co_return got;
 }
 
+// As much of the body as the buffer holds and a piece takes, in state.piece: what came together goes on together.
+template <bool IsRequest>
+std::size_t parse_body(internal::ReaderState<IsRequest>& state) {
+  auto& body = state.parser->get().body();
+  body.data = state.piece.data();
+  body.size = state.piece.size();
+  while (!state.parser->is_done() && !state.broken && state.buffer.size() > 0 && body.size > 0) {
+    boost::system::error_code code;
+    const std::size_t used = state.parser->put(state.buffer.data(), code);
+    state.buffer.consume(used);
+    if (code && code != error::need_more && code != error::need_buffer) state.broken = code;
+    if (used == 0) break;
+  }
+  return state.piece.size() - body.size;
+}
+
+template <bool IsRequest>
+ByteView piece_of(const internal::ReaderState<IsRequest>& state, std::size_t size) {
+  return {reinterpret_cast<const std::byte*>(state.piece.data()), size};
+}
+
 // Of a request alone: whoever sends it can still be told.
 tl::unexpected<Error> too_slow(net::Duration stall) {
   return base::fail(ErrorKind::limit,
@@ -189,6 +211,7 @@ net::Task<Result<std::optional<typename MessageReader<IsRequest>::Head>>> Messag
   state.bodyless = bodyless;
   while (true) {
     state.parser.emplace();
+    state.broken = {};
     state.parser->header_limit(kHeadLimit);
     if constexpr (IsRequest) {
       state.parser->body_limit(kBodyLimit);
@@ -231,30 +254,26 @@ net::Task<Result<std::optional<typename MessageReader<IsRequest>::Head>>> Messag
 template <bool IsRequest>
 net::Task<Result<ByteView>> MessageReader<IsRequest>::read_body() {
   auto& state = *state_;
-  auto& body = state.parser->get().body();
-  while (!state.parser->is_done()) {
-    body.data = state.piece.data();
-    body.size = state.piece.size();
-    boost::system::error_code code = error::need_more;
-    std::size_t used = 0;
-    if (state.buffer.size() > 0) used = state.parser->put(state.buffer.data(), code);
-    state.buffer.consume(used);
-    if (code && code != error::need_more && code != error::need_buffer) co_return parse_failure(code);
-    const std::size_t produced = state.piece.size() - body.size;
-    if (produced > 0) co_return ByteView(reinterpret_cast<const std::byte*>(state.piece.data()), produced);
-    if (used > 0 && state.buffer.size() > 0) continue;
-    if (state.parser->is_done()) break;
+  while (true) {
+    const std::size_t here = parse_body(state);
+    if (here > 0) co_return piece_of(state, here);
+    if (state.broken) co_return parse_failure(state.broken);
+    if (state.parser->is_done()) co_return ByteView{};
     const auto asked = steady_clock::now();
     auto got = co_await fill<IsRequest>(stream_, state);
     if (!got && IsRequest && steady_clock::now() - asked >= stall_) co_return too_slow(stall_);
     if (!got) co_return base::pass_on(got);
     if (*got > 0) continue;
     // The end of the connection is the end of a body only where the message said so.
-    code = {};
+    boost::system::error_code code;
     state.parser->put_eof(code);
     if (code) co_return base::fail(ErrorKind::network, "the connection ended within the body of a message");
   }
-  co_return ByteView{};
+}
+
+template <bool IsRequest>
+ByteView MessageReader<IsRequest>::body_here() {
+  return piece_of(*state_, parse_body(*state_));
 }
 
 template <bool IsRequest>

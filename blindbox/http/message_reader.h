@@ -41,6 +41,8 @@ class MessageReader {
 
   // The next piece of the body, valid until the next call; empty at its end.
   net::Task<Result<ByteView>> read_body();
+  // The same of what has come already; empty where read_body() would wait or fail. Takes no time.
+  [[nodiscard]] ByteView body_here();
   // All of it; more than cap is ErrorKind::limit.
   net::Task<Result<std::string>> read_whole_body(std::size_t cap);
 

@@ -22,8 +22,12 @@ net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net
   net::Deadline upload(client_stream.executor(), [&client_stream] { client_stream.close(); });
   upload.limit(limit);
   upload.start();
-  const std::string text = write_head(head);
+  std::string text = write_head(head);
+  // What came with the head goes on with it: one packet, and one turn of everybody behind us.
+  const ByteView first = head.expects_continue ? ByteView{} : client.body_here();
+  append_piece(text, first, head.framing.kind, client.complete());
   if (auto put = co_await upstream.write(view(text)); !put) {
+    if (!first.empty()) co_return Done{};
     co_return ended(Relayed::End::upstream_failed, put.error());
   }
   if (head.expects_continue) {
@@ -31,13 +35,11 @@ net::Task<Done> send_request(const RequestHead& head, RequestReader& client, net
       co_return ended(Relayed::End::client_gone, put.error());
     }
   }
-  while (true) {
+  while (!client.complete()) {
     auto piece = co_await client.read_body();
     if (!piece) co_return ended(Relayed::End::client_gone, piece.error());
-    if (piece->empty()) break;
-    if (auto put = co_await write_piece(upstream, *piece, head.framing.kind); !put) co_return Done{};
+    if (auto put = co_await write_piece(upstream, *piece, head.framing.kind, client.complete()); !put) co_return Done{};
   }
-  if (head.framing.kind == Framing::Kind::chunked) (void)co_await upstream.write(view(kLastChunk));
   co_return Done{};
 }
 
@@ -92,12 +94,15 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
   const bool until_close = request.http_1_0 && head.framing.kind == Framing::Kind::chunked;
   if (until_close) head.framing.kind = Framing::Kind::none;
   head.keep_alive = request.keep_alive && !until_close;
-  const std::string text = write_head(head);
+  std::string text = write_head(head);
+  const ByteView first = upstream.body_here();
+  append_piece(text, first, head.framing.kind, upstream.complete());
+  if (extras.answered != nullptr) *extras.answered += first.size();
   result.end = Relayed::End::client_gone;
   result.answer_begun = true;
   result.status = head.status;
   if (auto put = co_await client.write(view(text)); !put) co_return result;
-  while (true) {
+  while (!upstream.complete()) {
     auto piece = co_await upstream.read_body();
     if (!piece) {
       result.end = Relayed::End::upstream_failed;
@@ -105,12 +110,8 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
       co_await break_off(client, request.target, head, result.error);
       co_return result;
     }
-    if (piece->empty()) break;
     if (extras.answered != nullptr) *extras.answered += piece->size();
-    if (auto put = co_await write_piece(client, *piece, head.framing.kind); !put) co_return result;
-  }
-  if (head.framing.kind == Framing::Kind::chunked) {
-    if (auto put = co_await client.write(view(kLastChunk)); !put) co_return result;
+    if (auto put = co_await write_piece(client, *piece, head.framing.kind, upstream.complete()); !put) co_return result;
   }
   result.end = Relayed::End::answered;
   result.client_reusable = head.keep_alive;
@@ -119,10 +120,13 @@ net::Task<Relayed> relay_answer(const RequestHead& request, net::Stream& client,
 
 }  // namespace
 
-net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind) {
-  if (kind != Framing::Kind::chunked) co_return co_await to.write(piece);
-  const std::string chunk = write_chunk(piece);
-  co_return co_await to.write(view(chunk));
+net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind, bool last) {
+  const bool chunked = kind == Framing::Kind::chunked;
+  if (piece.empty() && (!chunked || !last)) co_return Result<void>{};
+  if (!chunked) co_return co_await to.write(piece);
+  std::string text;
+  append_piece(text, piece, kind, last);
+  co_return co_await to.write(view(text));
 }
 
 net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::Stream& client_stream,

@@ -49,8 +49,8 @@ net::Task<Relayed> relay(const RequestHead& head, RequestReader& client, net::St
                          ResponseReader& upstream, net::Stream& upstream_stream, const RelayLimits& limits,
                          const RelayExtras& extras = {});
 
-// A piece of a body in its framing.
-net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind);
+// A piece of a body in its framing; with the last one, which may be empty, what ends the body.
+net::Task<Result<void>> write_piece(net::Stream& to, ByteView piece, Framing::Kind kind, bool last = false);
 
 // Writes one whole answer of our own.
 net::Task<Result<void>> write_response(net::Stream& stream, const struct Response& response, bool keep_alive,

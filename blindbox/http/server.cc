@@ -139,23 +139,22 @@ net::Task<bool> send_answer(internal::Answer& answer, net::Stream& stream, const
       const auto put = co_await write_response(stream, response, keep_alive, bodyless);
       co_return put&& keep_alive;
     }
+    std::string text;
     if (step.stream_status != 0) {
       begun = true;
-      const ResponseHead head{step.stream_status,
-                              {{"Content-Type", step.content_type}, {"Cache-Control", "no-store"}},
-                              {bodyless ? Framing::Kind::none : kind, 0},
-                              keep_alive};
-      const std::string text = write_head(head);
-      if (!(co_await stream.write(view(text)))) co_return false;
+      text = write_head(ResponseHead{step.stream_status,
+                                     {{"Content-Type", step.content_type}, {"Cache-Control", "no-store"}},
+                                     {bodyless ? Framing::Kind::none : kind, 0},
+                                     keep_alive});
     }
-    if (!step.chunk.empty() && !bodyless) {
-      if (!(co_await write_piece(stream, view(step.chunk), kind))) co_return false;
+    // Without a last chunk nobody takes a broken answer for whole.
+    if (!bodyless) append_piece(text, view(step.chunk), kind, step.ended && !step.broken);
+    if (!text.empty()) {
+      const auto put = co_await stream.write(view(text));
+      if (!put) co_return false;
     }
-    if (step.broken) co_return false;  // without a last chunk nobody takes the answer for whole
-    if (!step.ended) continue;
-    if (bodyless || kind == Framing::Kind::none) co_return keep_alive;
-    const auto put = co_await stream.write(view(kLastChunk));
-    co_return put&& keep_alive;
+    if (step.broken) co_return false;
+    if (step.ended) co_return keep_alive;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "blindbox/base/clock.h"
+#include "blindbox/ledger/internal/quick_entry.h"
 
 namespace blindbox::ledger {
 
@@ -33,6 +34,7 @@ std::string write_entry(const Entry& entry) {
 }
 
 Result<Entry> read_entry(std::string_view line) {
+  if (auto quick = internal::read_quickly(line)) return std::move(*quick);
   try {
     const json from = json::parse(line);
     Entry entry;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "blindbox/ledger/internal/quick_entry.h"
 #include "blindbox/ledger/reader.h"
 #include "blindbox/ledger/writer.h"
 
@@ -61,6 +62,39 @@ TEST_F(Ledger, EntriesComeBack) {
   for (const char* line : {"", "{", "[]", "{}", R"({"time":1})", R"({"time":"2026-11-21T00:00:00Z","status":"x"})"}) {
     EXPECT_FALSE(read_entry(line)) << line;
   }
+}
+
+// The quick way says the same as JSON does, or leaves it to JSON.
+TEST_F(Ledger, AreReadQuicklyWhereWrittenByUs) {
+  Entry one = entry(123'456);
+  one.server = "work";
+  one.verdict = one.sha256 = std::string(64, 'a');
+  one.bytes_in = ~std::uint64_t{0};
+  for (const std::vector<std::string>& findings : {std::vector<std::string>{}, {"a"}, {"a", "b"}}) {
+    one.findings = findings;
+    const std::string line = write_entry(one);
+    EXPECT_EQ(internal::read_quickly(line), one) << line;
+    for (std::size_t cut = 0; cut < line.size(); ++cut) {
+      EXPECT_FALSE(internal::read_quickly(line.substr(0, cut))) << cut;
+      EXPECT_FALSE(read_entry(line.substr(0, cut))) << cut;
+    }
+    // A change anywhere: read as by JSON, or not at all.
+    for (const char with : {'"', '\\', '0', ' ', '\x01', '\xc3', ','}) {
+      for (std::size_t at = 0; at < line.size(); ++at) {
+        std::string other = line;
+        other[at] = with;
+        const auto quick = internal::read_quickly(other);
+        if (!quick) continue;
+        const auto json = read_entry(" " + other);  // the space keeps it from the quick way
+        ASSERT_TRUE(json) << other;
+        EXPECT_EQ(*quick, *json) << other;
+      }
+    }
+  }
+  EXPECT_FALSE(internal::read_quickly(write_entry(one) + " "));
+  one.path = "/\xc3\xa4";
+  EXPECT_FALSE(internal::read_quickly(write_entry(one)));
+  EXPECT_EQ(read_entry(write_entry(one)).value(), one);
 }
 
 TEST_F(Ledger, TimesHaveMicroseconds) {

@@ -70,6 +70,7 @@ Result<Writer> Writer::open(WriterOptions options) {
 
 Result<void> Writer::reopen() {
   file_ = open_private(path());
+  begun_.reset();
   if (!file_) return io_error("cannot open", path());
   return {};
 }
@@ -140,8 +141,8 @@ void Writer::rotate_where_due() {
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   bool due = static_cast<std::uint64_t>(info.st_size) >= options_.rotate_at;
   if (!due) {
-    const auto first = first_time(file_.get());
-    due = first && now - *first >= options_.rotate_after;
+    if (!begun_) begun_ = first_time(file_.get()).value_or(now);  // read once a file: this is asked for every request
+    due = now - *begun_ >= options_.rotate_after;
   }
   if (!due) return;
   const std::string to = options_.folder + "/ledger-" + to_text(now) + ".jsonl";

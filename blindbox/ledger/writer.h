@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "blindbox/base/fd.h"
@@ -49,6 +50,7 @@ class Writer {
   std::deque<std::string> waiting_;
   std::uint64_t lost_ = 0;
   Time last_{};
+  std::optional<Time> begun_;  // the file's first entry
 };
 
 // $XDG_STATE_HOME/blindbox or ~/.local/state/blindbox.

@@ -30,17 +30,24 @@ struct Exchange {
   Relayed relayed;
   std::string to_upstream;
   std::string to_client;
+  std::size_t writes_up = 0, writes_down = 0;
 };
 
-Exchange carry(const std::string& request, const std::string& response, AtEnd client_end = AtEnd::stays_open,
+Exchange carry(std::deque<std::string> request, std::deque<std::string> response, AtEnd client_end = AtEnd::stays_open,
                AtEnd upstream_end = AtEnd::closes) {
   net::asio::io_context loop;
-  ScriptedStream client_stream(loop.get_executor(), {request}, client_end);
-  ScriptedStream upstream_stream(loop.get_executor(), {response}, upstream_end);
+  ScriptedStream client_stream(loop.get_executor(), std::move(request), client_end);
+  ScriptedStream upstream_stream(loop.get_executor(), std::move(response), upstream_end);
   RequestReader client(client_stream);
   ResponseReader upstream(upstream_stream);
   const Relayed relayed = run(loop, relay_one(client, client_stream, upstream, upstream_stream, {}));
-  return {relayed, upstream_stream.written(), client_stream.written()};
+  return {relayed, upstream_stream.written(), client_stream.written(), upstream_stream.writes(),
+          client_stream.writes()};
+}
+
+Exchange carry(const std::string& request, const std::string& response, AtEnd client_end = AtEnd::stays_open,
+               AtEnd upstream_end = AtEnd::closes) {
+  return carry(std::deque{request}, std::deque{response}, client_end, upstream_end);
 }
 
 const std::string kGet = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -62,6 +69,30 @@ TEST(Relay, WritesChunksOfItsOwnBothWays) {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;e\r\nok\r\n0\r\n\r\n");
   EXPECT_EQ(got.to_upstream, "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   EXPECT_EQ(got.to_client, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+}
+
+// Each write is a packet, a TLS record and a turn of everybody behind it.
+TEST(Relay, WhatComesTogetherGoesOnTogether) {
+  const std::string post = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string ok = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto at_once = carry(post + "3\r\nabc\r\n0\r\n\r\n", ok + "1\r\nx\r\n1\r\ny\r\n0\r\n\r\n");
+  EXPECT_EQ(at_once.to_upstream, post + "3\r\nabc\r\n0\r\n\r\n");
+  EXPECT_EQ(at_once.to_client, ok + "2\r\nxy\r\n0\r\n\r\n");
+  EXPECT_EQ(at_once.writes_up, 1U);
+  EXPECT_EQ(at_once.writes_down, 1U);
+  EXPECT_EQ(carry(post + "0\r\n\r\n", kOk).to_upstream, post + "0\r\n\r\n") << "a body without a byte ends as well";
+}
+
+TEST(Relay, NothingWaitsForWhatHasNotCome) {
+  const std::string post = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string ok = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto in_parts = carry(std::deque<std::string>{post + "3\r", "\nabc", "\r\n0\r\n", "\r\n"},
+                              std::deque<std::string>{ok, "1\r\nx\r\n", "1\r\ny\r\n", "0\r\n\r\n"});
+  EXPECT_EQ(in_parts.to_upstream, post + "3\r\nabc\r\n0\r\n\r\n");
+  EXPECT_EQ(in_parts.to_client, ok + "1\r\nx\r\n1\r\ny\r\n0\r\n\r\n");
+  EXPECT_EQ(in_parts.writes_up, 3U);
+  EXPECT_EQ(in_parts.writes_down, 4U);
+  EXPECT_TRUE(in_parts.relayed.client_reusable && in_parts.relayed.upstream_reusable);
 }
 
 TEST(Relay, DropsHopByHopFieldsBothWays) {

@@ -113,6 +113,7 @@ class ScriptedStream final : public Stream {
     if (is_closed()) co_return base::fail(ErrorKind::network, "the stream is closed");
     if (blocked_) co_await blocked_->wait();
     written_ += base::as_text(bytes);
+    ++writes_;
     co_return Result<void>{};
   }
   Task<void> shut_down() override {
@@ -130,6 +131,7 @@ class ScriptedStream final : public Stream {
   // Where more comes from when the pieces are used up.
   void refill(std::function<std::string()> from) { refill_ = std::move(from); }
   [[nodiscard]] const std::string& written() const { return written_; }
+  [[nodiscard]] std::size_t writes() const { return writes_; }
   [[nodiscard]] std::size_t taken() const { return taken_; }
   [[nodiscard]] bool is_closed() const { return closed_.is_set(); }
   [[nodiscard]] Duration read_limit() const { return read_limit_; }
@@ -142,6 +144,7 @@ class ScriptedStream final : public Stream {
   std::optional<Latch> blocked_;
   std::function<std::string()> refill_;
   std::string written_;
+  std::size_t writes_ = 0;
   std::size_t taken_ = 0;
   Duration read_limit_{0};
 };

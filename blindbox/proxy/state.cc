@@ -26,7 +26,7 @@ void State::changed() {
 }
 
 void State::record(const ledger::Entry& entry) {
-  const std::string line = ledger::write_entry(entry);
+  const std::string line = listeners.empty() ? "" : ledger::write_entry(entry);
   constexpr std::size_t kBehind = 256;  // a listener that does not read misses the oldest
   for (Listener* listener : listeners) {
     if (listener->entries.size() >= kBehind) listener->entries.pop_front();

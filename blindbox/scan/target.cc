@@ -14,16 +14,32 @@ void add(ScannedTarget& out, std::string_view rule, const std::string& place) {
   if (out.findings.size() < kMostTold) out.findings.push_back({std::string(rule), 0, place});
 }
 
+// The path without the secrets that stand in it; none where it holds none. Each part by itself: to many rules a slash
+// belongs to whatever stands before it.
+std::optional<std::string> clean_path(std::string_view path, const Rules& rules, ScannedTarget& out) {
+  std::string clean;
+  bool found = false;
+  while (true) {
+    const auto end = std::min(path.find('/'), path.size());
+    const std::string part = internal::percent_decoded(path.substr(0, end));
+    const auto secrets = rules.find(part);
+    for (const Secret& secret : secrets) add(out, secret.rule, "the path");
+    found = found || !secrets.empty();
+    clean += secrets.empty() ? part : internal::redact(part, secrets);
+    if (end == path.size()) break;
+    clean += '/';
+    path.remove_prefix(end + 1);
+  }
+  return found ? std::optional(std::move(clean)) : std::nullopt;
+}
+
 }  // namespace
 
 ScannedTarget scan_target(std::string_view target, Mode mode, const Rules& rules, IgnoreList& ignore) {
   ScannedTarget out;
   if (mode == Mode::off) return out;
   const auto mark = std::min(target.find('?'), target.size());
-  const std::string path = internal::percent_decoded(target.substr(0, mark));
-  const auto in_path = rules.find(path);
-  for (const Secret& secret : in_path) add(out, secret.rule, "the path");
-  if (!in_path.empty()) out.path = internal::redact(path, in_path);
+  if (auto clean = clean_path(target.substr(0, mark), rules, out)) out.path = std::move(clean);
   bool files = false;
   std::string_view query = target.substr(std::min(mark + 1, target.size()));
   while (!query.empty()) {

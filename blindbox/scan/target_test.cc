@@ -61,6 +61,9 @@ TEST_F(Target, SecretsInThePathAreKeptFromTheLedger) {
   ASSERT_EQ(scanned.findings.size(), 1U);
   EXPECT_EQ(scanned.findings[0].place, "the path");
   EXPECT_EQ(scanned.path, "/files/[redacted aws-access-token]/x");
+  const std::string jwt = std::string("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0") +
+                          ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
+  EXPECT_EQ(scan("/of/" + jwt + "/x").path, "/of/[redacted jwt]/x") << "a token that ends with its part of the path";
 }
 
 TEST_F(Target, FilesThatMustNotLeaveAreRefusedWhateverTheMode) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "blindbox/base/file.h"
+#include "blindbox/proxy/until.h"
 #include "command.h"
 
 namespace blindbox::apps {
@@ -87,7 +88,7 @@ Result<std::vector<profiles::Profile>> chosen_profiles(const ServerOptions& opti
   return std::vector{std::move(*profile)};
 }
 
-Result<policy::Policy> policy_for(const profiles::Profile& chosen, const ServerOptions& options) {
+Result<Expected> policy_for(const profiles::Profile& chosen, const ServerOptions& options) {
   const auto file = options.release.files.empty() ? std::optional(chosen.policy) : options.policy;
   auto policy = what_to_accept(file, options.release, base::now());
   if (!policy) return base::pass_on(policy);
@@ -107,11 +108,12 @@ Result<std::vector<proxy::Server>> make_servers(const std::vector<profiles::Prof
     endorsements.offline = one.offline || options.endorsements.offline;
     endorsements.kds_url = one.kds_url.empty() ? options.endorsements.kds_url : one.kds_url;
     endorsements.cache_dir = one.cache_dir ? one.cache_dir : options.endorsements.cache_dir;
-    auto complete = evidence_completer(endorsements, *policy);
+    auto complete = evidence_completer(endorsements, policy->policy);
     if (!complete) return base::pass_on(complete);
+    if (policy->until) complete = proxy::only_until(*policy->until, policy->ends, *std::move(complete));
     proxy::PoolOptions pool_options;
     pool_options.server = *at;
-    pool_options.policy = std::move(*policy);
+    pool_options.policy = std::move(policy->policy);
     pool_options.complete = std::move(*complete);
     pool_options.hold = std::chrono::seconds(options.hold);
     auto pool =

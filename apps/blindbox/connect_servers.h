@@ -27,7 +27,7 @@ struct ServerOptions {
 [[nodiscard]] Result<std::vector<profiles::Profile>> chosen_profiles(const ServerOptions& options);
 
 // What to accept of a chosen one.
-[[nodiscard]] Result<policy::Policy> policy_for(const profiles::Profile& chosen, const ServerOptions& options);
+[[nodiscard]] Result<Expected> policy_for(const profiles::Profile& chosen, const ServerOptions& options);
 
 // In the same order. What the pool attempts goes to log, with the server's name.
 using LogAttempt = std::function<void(const std::string& name, const attested_tls::ConnectOutcome&)>;

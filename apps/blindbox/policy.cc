@@ -37,7 +37,7 @@ int lint(const std::string& file) {
 int from_release(const ReleaseOptions& options) {
   auto policy = what_to_accept(std::nullopt, options, base::now());
   if (!policy) return report(policy.error());
-  fmt::print("{}", policy::write_policy(**policy));
+  fmt::print("{}", policy::write_policy((*policy)->policy));
   return 0;
 }
 

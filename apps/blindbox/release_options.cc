@@ -59,8 +59,8 @@ Result<release::Accepted> accept_releases(const ReleaseOptions& options, base::T
   return release::accept(*root, releases, *folder, now);
 }
 
-Result<std::optional<policy::Policy>> what_to_accept(const std::optional<std::string>& policy_file,
-                                                     const ReleaseOptions& options, base::Time now) {
+Result<std::optional<Expected>> what_to_accept(const std::optional<std::string>& policy_file,
+                                               const ReleaseOptions& options, base::Time now) {
   if (options.files.empty() && (options.trust || options.platform || options.state_folder)) {
     return base::fail(ErrorKind::usage, "--trust, --release-platform and --state-dir need --release FILE");
   }
@@ -70,12 +70,18 @@ Result<std::optional<policy::Policy>> what_to_accept(const std::optional<std::st
     if (!loaded) return base::pass_on(loaded);
     policy = *std::move(loaded);
   }
-  if (options.files.empty()) return policy;
+  if (options.files.empty()) return policy ? std::optional(Expected{*std::move(policy)}) : std::nullopt;
   auto accepted = accept_releases(options, now);
   if (!accepted) return base::pass_on(accepted);
   auto expected = release::expect(accepted->releases, options.platform.value_or(""), policy ? &*policy : nullptr);
   if (!expected) return base::pass_on(expected);
-  return std::optional(*std::move(expected));
+  Expected out{*std::move(expected), accepted->root.expires, *options.trust};
+  for (const release::Release& one : accepted->releases) {
+    if (one.expires >= *out.until) continue;
+    out.until = one.expires;
+    out.ends = "the release of " + one.name + " with epoch " + std::to_string(one.epoch);
+  }
+  return std::optional(std::move(out));
 }
 
 Result<base::Time> parse_expiry(const std::string& text, base::Time now) {

@@ -22,10 +22,17 @@ void add_release_options(CLI::App& command, ReleaseOptions& options);
 // The files, read and accepted (release::accept): what was seen is remembered.
 [[nodiscard]] Result<release::Accepted> accept_releases(const ReleaseOptions& options, base::Time now);
 
+// What is accepted, and for how long: the first end of the releases and of the trust root, where there are any.
+struct Expected {
+  policy::Policy policy;
+  std::optional<base::Time> until{};
+  std::string ends{};  // the name of what ends first
+};
+
 // nullopt where neither a policy nor a release was given. With both, the policy's demands stay and the releases fill in
 // what it leaves open.
-[[nodiscard]] Result<std::optional<policy::Policy>> what_to_accept(const std::optional<std::string>& policy_file,
-                                                                   const ReleaseOptions& options, base::Time now);
+[[nodiscard]] Result<std::optional<Expected>> what_to_accept(const std::optional<std::string>& policy_file,
+                                                             const ReleaseOptions& options, base::Time now);
 
 // "90d", or a time as base::parse_time reads it. ErrorKind::usage.
 [[nodiscard]] Result<base::Time> parse_expiry(const std::string& text, base::Time now);

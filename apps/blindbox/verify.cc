@@ -18,7 +18,7 @@ Result<policy::Policy> policy_of(const Options& options) {
   // An old release is judged by the clock all the same: --at is the evidence's time.
   auto expected = what_to_accept(options.policy, options.release, base::now());
   if (!expected) return base::pass_on(expected);
-  return *expected ? **std::move(expected) : policy::safe_defaults();
+  return *expected ? (*std::move(expected))->policy : policy::safe_defaults();
 }
 
 int verify(const Options& options) {

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "blindbox/base/open.h"
+
 namespace blindbox::archive {
 namespace {
 
@@ -67,9 +69,13 @@ Result<void> write_all(int fd, ByteView bytes) {
 
 Result<File> File::open(const std::string& path, std::uint64_t limit) {
   if (path == "-") return of(base::Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)), "standard input", limit);
-  base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!file) return io_error("cannot open " + path);
-  return of(std::move(file), path, limit);
+  auto file = base::open_regular(path);
+  if (!file) {
+    Error error = std::move(file).error();
+    if (!error.hint.empty()) error.hint = "standard input may be a pipe: name it -";
+    return tl::unexpected(std::move(error));
+  }
+  return of(std::move(*file), path, limit);
 }
 
 Result<File> File::of(base::Fd file, const std::string& name, std::uint64_t limit) {

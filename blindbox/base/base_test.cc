@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -96,6 +97,14 @@ TEST(File, WritesWholeFilesAndReadsUnderACap) {
   EXPECT_EQ(read_file(path, 4).error().kind, ErrorKind::limit);
   EXPECT_EQ(read_file(folder / "absent", 4).error().kind, ErrorKind::io);
   EXPECT_EQ(read_file(folder, 4).error().kind, ErrorKind::io);
+  // What has no writer, or no end.
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& never : {pipe, std::string("/dev/zero")}) {
+    EXPECT_EQ(read_file(never, 4).error().kind, ErrorKind::io) << never;
+    EXPECT_NE(sha256_file(never).error().what.find("no regular file"), std::string::npos) << never;
+  }
+  std::filesystem::remove(pipe);
   EXPECT_FALSE(write_file(folder / "absent" / "f", view("x")));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "no temporary file is left";
   std::filesystem::remove_all(folder);

@@ -2,10 +2,14 @@
 #include "blindbox/base/digest.h"
 
 #include <openssl/evp.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
-#include <fstream>
+#include <cstring>
 #include <memory>
+
+#include "blindbox/base/open.h"
 
 namespace blindbox::base {
 namespace {
@@ -48,15 +52,18 @@ Sha512 sha512(ByteView bytes) {
 }
 
 Result<Sha256> sha256_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorKind::io, "cannot read " + path);
+  auto file = open_regular(path);
+  if (!file) return pass_on(file);
   const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) std::abort();
-  std::vector<char> buffer(1 << 20);
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || file.gcount() > 0) {
-    if (EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(file.gcount())) != 1) std::abort();
+  Bytes buffer(std::size_t{1} << 20);
+  while (true) {
+    const ssize_t got = ::read(file->get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(ErrorKind::io, "cannot read " + path + ": " + std::strerror(errno));
+    if (got == 0) break;
+    if (EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(got)) != 1) std::abort();
   }
-  if (file.bad()) return fail(ErrorKind::io, "cannot read " + path);
   Sha256 out{};
   unsigned int length = 0;
   if (EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), &length) != 1) std::abort();

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "blindbox/base/fd.h"
+#include "blindbox/base/open.h"
 
 namespace blindbox::base {
 namespace {
@@ -22,16 +22,13 @@ tl::unexpected<Error> io_error(const std::string& what, const std::string& path)
 }  // namespace
 
 Result<Bytes> read_file(const std::string& path, std::size_t cap) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!file) return io_error("cannot open", path);
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return io_error("cannot read", path);
-  if (S_ISDIR(info.st_mode)) return fail(ErrorKind::io, "cannot read " + path + ": it is a folder");
+  auto file = open_regular(path);
+  if (!file) return pass_on(file);
   Bytes contents;
   Bytes piece(64 * 1024);
   // The size that stat tells is a hint only: /proc and configfs files say 0.
   while (true) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    const ssize_t got = ::read(file->get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return io_error("cannot read", path);
     if (got == 0) return contents;

@@ -125,6 +125,61 @@ TEST(Lint, NoGroupIsPassedOver) {
   EXPECT_EQ(more.error().kind, ErrorKind::limit);
 }
 
+// The template of make() with another policy in it.
+std::string with_policy(const std::string& policy) {
+  Deployment from = make();
+  from.policy = policy;
+  return file(render_azure(from), "template.json");
+}
+
+TEST(Lint, RulesBesideTheListAreSeen) {
+  const std::string good = make().policy;
+  for (const std::string& added :
+       {std::string("\ncreate_container := {\"allowed\": true}\n"), std::string("\ndefault mount_device := true\n"),
+        std::string("\nexec_in_container {\n  true\n}\n"), std::string("\nallow_x := true { true }\n"),
+        std::string("\nallow_dump_stacks := true\n"), std::string("\n\tx = 1\n")}) {
+    const auto remarks = lint(with_policy(good + added), "t", std::nullopt);
+    ASSERT_TRUE(remarks) << remarks.error().what;
+    EXPECT_THAT(*remarks, Contains(Field(&Remark::what, HasSubstr("no container policy needs")))) << added;
+  }
+  std::string turned = good;
+  const std::string point = "create_container := data.framework.create_container";
+  turned.replace(turned.find(point), point.size(), "create_container := data.framework.mount_device");
+  const auto remarks = lint(with_policy(turned), "t", std::nullopt);
+  ASSERT_TRUE(remarks);
+  EXPECT_THAT(*remarks, Contains(Field(&Remark::what, HasSubstr("needs: create_container := "))));
+  EXPECT_THAT(*lint(with_policy(good + "\n# a remark\n\n"), "t", std::nullopt), IsEmpty());
+}
+
+// Many containers against many entries of a policy, many variables against many rules: quick, or refused.
+TEST(Lint, WorkIsBounded) {
+  measure::ContainerPolicy many;
+  for (int i = 0; i < 1000; ++i) many.containers.push_back(measure::pause_container());
+  const auto entries = lint(with_policy(measure::write_rego(many)), "t", std::nullopt);
+  ASSERT_TRUE(entries);
+  EXPECT_THAT(*entries, Contains(Field(&Remark::what, HasSubstr("more than 256 containers"))));
+
+  auto policy = container_policy({}, {}, Group::container_instances);
+  for (int i = 0; i < 2000; ++i) policy.containers.front().environment.push_back({"(a|b)*c=.+", "re2", false});
+  auto arm = nlohmann::json::parse(with_policy(measure::write_rego(policy)));
+  auto& containers = arm["resources"][0]["properties"]["containers"];
+  auto& variables = containers[0]["properties"]["environmentVariables"];
+  for (int i = 0; i < 2000; ++i) variables.push_back({{"name", "V" + std::to_string(i)}, {"value", "aaaaaaaaaaaa"}});
+  const auto compared = lint(arm.dump(), "t", std::nullopt);
+  ASSERT_FALSE(compared);
+  EXPECT_EQ(compared.error().kind, ErrorKind::limit);
+
+  // One long value that everything names.
+  arm["parameters"]["long"]["defaultValue"] = std::string(std::size_t{2} << 20, 'x');
+  variables = nlohmann::json::array();
+  for (int i = 0; i < 20000; ++i) variables.push_back({{"name", "[parameters('long')]"}});
+  EXPECT_TRUE(lint(arm.dump(), "t", std::nullopt));
+  for (int i = 0; i < 300; ++i) containers.push_back({{"name", "c"}});
+  const auto crowd = lint(arm.dump(), "t", std::nullopt);
+  ASSERT_FALSE(crowd);
+  EXPECT_THAT(crowd.error().what, HasSubstr("more than 256 containers"));
+}
+
 TEST(Lint, FilesOfOtherTools) {
   const auto windows =
       lint("kind: Service\r\n---\r\nkind: Pod\r\nspec:\r\n  containers:\r\n  - image: a:1\r\n", "t", std::nullopt);

@@ -54,12 +54,19 @@ Result<std::vector<Remark>> lint(std::string_view text, const std::string& name,
                                  const std::optional<ExpectedImage>& image) {
   auto groups = groups_of(text, name);
   if (!groups) return base::pass_on(groups);
+  for (const SeenGroup& group : *groups) {
+    if (group.containers.size() <= internal::kMostContainers) continue;
+    return fail(ErrorKind::limit, group.where + " has more than 256 containers");
+  }
   if (groups->empty()) {
     return fail(ErrorKind::usage, name + " runs no container", "",
                 "an ARM template with a container group, or Kubernetes manifests with pods");
   }
   std::vector<Remark> out;
-  for (const SeenGroup& group : *groups) internal::judge(group, image, out);
+  std::size_t compared = 0;
+  for (const SeenGroup& group : *groups) {
+    if (auto judged = internal::judge(group, image, compared, out); !judged) return base::pass_on(judged);
+  }
   return out;
 }
 

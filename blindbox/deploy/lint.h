@@ -32,7 +32,7 @@ struct ExpectedImage {
 };
 
 // An ARM template (JSON) or Kubernetes manifests (YAML, several documents). ErrorKind::malformed where it is neither,
-// ErrorKind::limit past the cap; ErrorKind::usage where nothing in it runs a container.
+// ErrorKind::limit past the cap, 64 groups, 256 containers in one or 100,000 comparisons; ErrorKind::usage where nothing in it runs a container.
 [[nodiscard]] Result<std::vector<Remark>> lint(std::string_view text, const std::string& name,
                                                const std::optional<ExpectedImage>& image);
 

@@ -71,6 +71,17 @@ TEST_F(Accept, ARootIsNoReleaseAndTheOtherWayRound) {
   refused(accept(release, {release}, folder_, day(1)), ErrorKind::malformed, "no trust root");
 }
 
+TEST_F(Accept, NothingIsTakenFromTheFuture) {
+  Release early = make_release(9);
+  early.created = day(1) + kClockSkew;
+  EXPECT_TRUE(take({early})) << "clocks differ";
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  early.created += std::chrono::seconds(1);
+  refused(take({early}), ErrorKind::not_acceptable, "was made in the future it says 2024-10-05T00:10:01Z");
+  EXPECT_TRUE(take({make_release(5)})) << "its epoch was not remembered";
+}
+
 TEST_F(Accept, TimeEndsBoth) {
   EXPECT_TRUE(take({make_release(5)}, 89));
   refused(take({make_release(5)}, 90), ErrorKind::not_acceptable, "release.json has expired");

@@ -173,6 +173,12 @@ Result<Release> check_release(const Document& document, const std::string& name,
                     std::to_string(root.threshold),
                 "\"blindbox release sign\" adds one; after a rotation, releases are signed anew");
   }
+  // Before anything of it is remembered: an epoch from the future would shut out all that come before it.
+  if (release->created > now + kClockSkew) {
+    return fail(ErrorKind::not_acceptable, name + " was made in the future",
+                "it says " + base::to_iso8601(release->created) + ", now is " + base::to_iso8601(now),
+                "set this machine's clock; if that is right, tell the publisher");
+  }
   if (now >= release->expires) {
     return fail(ErrorKind::not_acceptable, name + " has expired",
                 "it was good until " + base::to_iso8601(release->expires) + ", now is " + base::to_iso8601(now),

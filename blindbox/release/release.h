@@ -10,6 +10,9 @@
 
 namespace blindbox::release {
 
+// How far a publisher's clock may be ahead of a client's.
+inline constexpr std::chrono::minutes kClockSkew{10};
+
 inline constexpr std::string_view kReleaseSchema = "blindbox/release/v1";
 
 // What one platform's hardware reports of this release; what the platform has not stays empty.
@@ -55,7 +58,7 @@ struct Release {
 // platform without values, a minimum epoch above the epoch, an end before the beginning.
 [[nodiscard]] Result<Release> decode_release(const Document& document, const std::string& name);
 
-// Signed by enough keys of root, and not expired. Roll-backs are accept()'s to refuse.
+// Signed by enough keys of root, not made more than kClockSkew from now, and not expired. Roll-backs are accept()'s to refuse.
 [[nodiscard]] Result<Release> check_release(const Document& document, const std::string& name, const TrustRoot& root,
                                             base::Time now);
 

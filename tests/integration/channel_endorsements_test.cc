@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server whose evidence lacks its endorsements: they are added between the evidence and its verdict, and nothing of a
 // user's leaves meanwhile.
+#include "blindbox/proxy/until.h"
 #include "channel_fixture.h"
 
 namespace blindbox::channel {
@@ -9,6 +10,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class ChannelEndorsements : public ChannelTest {
  protected:
@@ -101,6 +103,23 @@ TEST_F(ChannelEndorsements, AreAddedEachTimeThatAConnectionAttestsAgain) {
     EXPECT_EQ(completed_, i);
   }
   EXPECT_EQ(attempts_, 1);
+}
+
+// A release that ends while the proxy runs: connections that stand are refused at their next attestation.
+TEST_F(ChannelEndorsements, WhatIsAcceptedMayEnd) {
+  const base::Time end = base::now() + std::chrono::hours(1);
+  auto now = std::make_shared<base::Time>(end - std::chrono::seconds(1));
+  options_.complete =
+      proxy::only_until(end, "release.json", adding(processor_->certificates(guest_)), [now] { return *now; });
+  options_.attest_every = net::Duration::zero();  // again before each request
+  serve_echo();
+  connect(gateway_->port());
+  EXPECT_THAT(ask(post("/infill")), StartsWith("200 "));
+  EXPECT_EQ(handled_, 1);
+  *now = end;
+  EXPECT_THAT(ask(post("/infill")), HasSubstr("release.json has expired"));
+  EXPECT_EQ(handled_, 1);
+  EXPECT_EQ(completed_, 1);
 }
 
 }  // namespace

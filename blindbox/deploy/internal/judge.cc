@@ -27,12 +27,16 @@ constexpr Injected kInjected[] = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/
                                   {"IDENTITY_HEADER", "header", true},
                                   {"IDENTITY_SERVER_THUMBPRINT", "thumbprint", true}};
 
+// Each may compile an expression: templates of people have some thousand.
+constexpr std::size_t kMostComparisons = 100'000;
+
 class Judge {
  public:
-  Judge(const SeenGroup& group, const std::optional<ExpectedImage>& image, std::vector<Remark>& out)
-      : group_(group), image_(image), out_(out) {}
+  Judge(const SeenGroup& group, const std::optional<ExpectedImage>& image, std::size_t& compared,
+        std::vector<Remark>& out)
+      : group_(group), image_(image), compared_(compared), out_(out) {}
 
-  void run() {
+  Result<void> run() {
     if (group_.containers.empty()) say(Level::error, "", "it has no containers", "add the wrapped image");
     platform();
     for (const SeenContainer& container : group_.containers) plain(container);
@@ -48,6 +52,9 @@ class Judge {
       if (!port.starts_with("TCP")) say(Level::warning, ".ipAddress.ports", port + " is no TCP port", "take it out");
     }
     if (group_.policy && !group_.policy->empty()) policy();
+    if (compared_ <= kMostComparisons) return {};
+    return base::fail(ErrorKind::limit, group_.where + " has too many variables to compare with its policy's rules",
+                      "more than " + std::to_string(kMostComparisons) + " comparisons");
   }
 
  private:
@@ -119,6 +126,11 @@ class Judge {
   void open(const Rego& rego) {
     if (rego.fragments) {
       say(Level::warning, ".ccePolicy", "it takes fragments", "whoever signs them can run code in the enclave");
+    }
+    for (const std::string& line : rego.extra) {
+      say(Level::error, ".ccePolicy", "it has a statement that no container policy needs: " + line,
+          "a rule beside the list of containers can allow anything: \"blindbox measure TAG --write-container-policy "
+          "FILE\"");
     }
     for (const std::string& name : rego.open) say(Level::warning, ".ccePolicy", name + " is on", "set it to false");
     for (const RegoContainer& container : rego.containers) {
@@ -207,6 +219,7 @@ class Judge {
                 const std::optional<std::string>& value, bool dropped) {
     bool unknown = false;
     for (const auto& rule : entry.rules) {
+      if (++compared_ > kMostComparisons) return;  // run() says so
       const auto matched = matches(rule, name, value);
       if (matched.value_or(false)) return;
       unknown = unknown || !matched;
@@ -234,13 +247,15 @@ class Judge {
 
   const SeenGroup& group_;
   const std::optional<ExpectedImage>& image_;
+  std::size_t& compared_;
   std::vector<Remark>& out_;
 };
 
 }  // namespace
 
-void judge(const SeenGroup& group, const std::optional<ExpectedImage>& image, std::vector<Remark>& out) {
-  Judge(group, image, out).run();
+Result<void> judge(const SeenGroup& group, const std::optional<ExpectedImage>& image, std::size_t& compared,
+                   std::vector<Remark>& out) {
+  return Judge(group, image, compared, out).run();
 }
 
 }  // namespace blindbox::deploy::internal

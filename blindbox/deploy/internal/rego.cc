@@ -3,7 +3,8 @@
 // names it. No evaluation.
 #include <regex.h>
 
-#include <array>
+#include <algorithm>
+#include <set>
 
 #include "blindbox/base/json_watch.h"
 #include "blindbox/deploy/internal/seen.h"
@@ -42,6 +43,56 @@ json value_of(std::string_view text, const std::string& name) {
   base::JsonWatch watch(kMaxDepth);
   json value = json::parse(bracketed(rest), std::ref(watch), false);
   return value.is_discarded() ? json() : value;
+}
+
+// What may stand on a line of a policy: a value, a switch, or a point of enforcement left to the framework. A rule beside
+// these can allow whatever the list of containers does not.
+bool is_known(std::string_view line, std::set<std::string, std::less<>>& seen) {
+  if (line == "package policy" || line == "import future.keywords.every" || line == "import future.keywords.in") {
+    return true;
+  }
+  const auto assigned = line.find(" := ");
+  if (assigned == std::string_view::npos) return false;
+  const std::string_view name = line.substr(0, assigned), value = line.substr(assigned + 4);
+  if (!seen.emplace(name).second) return false;
+  if (name == "reason") return value == R"({"errors": data.framework.errors})";
+  if (name == "api_version" || name == "framework_version") {
+    return value.size() > 2 && value.find_first_not_of("0123456789.", 1) == value.size() - 1 && value.front() == '"' &&
+           value.back() == '"';
+  }
+  if (name == "fragments" || name == "containers") return value == "[]";
+  if (name.starts_with("allow_")) return value == "true" || value == "false";
+  return value == "data.framework." + std::string(name);
+}
+
+// The text without what stands between the brackets of its two lists.
+std::string without_lists(std::string_view text) {
+  std::string out;
+  for (const char* const head : {"\nfragments := ", "\ncontainers := "}) {
+    const auto found = text.find(head);
+    if (found == std::string_view::npos) continue;
+    const auto begin = found + std::string_view(head).size();
+    const auto list = bracketed(text.substr(begin));
+    if (!list.starts_with('[')) continue;
+    out += std::string(text.substr(0, begin)) + "[]";
+    text.remove_prefix(begin + list.size());
+  }
+  return out + std::string(text);
+}
+
+std::vector<std::string> extra_lines(std::string_view text) {
+  constexpr std::size_t kShown = 8, kLength = 60;
+  std::vector<std::string> out;
+  std::set<std::string, std::less<>> seen;
+  const std::string rest = without_lists(text);
+  for (std::size_t at = 0; at < rest.size() && out.size() < kShown;) {
+    const auto end = std::min(rest.find('\n', at), rest.size());
+    const std::string_view line = std::string_view(rest).substr(at, end - at);
+    at = end + 1;
+    const bool says = line.find_first_not_of(" \t\r") != std::string_view::npos && !line.starts_with('#');
+    if (says && !is_known(line, seen)) out.emplace_back(line.substr(0, kLength));
+  }
+  return out;
 }
 
 std::vector<std::string> texts(const json& list) {
@@ -99,6 +150,10 @@ Result<Rego> read_rego(std::string_view text) {
   if (!containers.is_array()) {
     return base::fail(ErrorKind::malformed, "the policy lists no containers in the form that is read here");
   }
+  if (containers.size() > kMostContainers) {
+    return base::fail(ErrorKind::limit,
+                      "the policy lists more than " + std::to_string(kMostContainers) + " containers");
+  }
   for (const json& container : containers) out.containers.push_back(container_of(container));
   const json fragments = value_of(text, "fragments");
   out.fragments = !(fragments.is_array() && fragments.empty());
@@ -107,6 +162,7 @@ Result<Rego> read_rego(std::string_view text) {
        {"allow_properties_access", "allow_dump_stacks", "allow_runtime_logging", "allow_unencrypted_scratch"}) {
     if (value_of(text, name) == true) out.open.emplace_back(name);
   }
+  out.extra = extra_lines(text);
   return out;
 }
 

@@ -41,6 +41,9 @@ struct SeenGroup {
 [[nodiscard]] Result<std::vector<SeenGroup>> groups_of_arm(const json& root, const std::string& name);
 [[nodiscard]] Result<std::vector<SeenGroup>> groups_of_kubernetes(std::string_view text, const std::string& name);
 
+// Azure takes 60 containers a group; more entries than that are judged by nobody.
+inline constexpr std::size_t kMostContainers = 256;
+
 struct RegoContainer {
   std::optional<std::vector<std::string>> command;
   std::vector<std::pair<std::string, std::string>> rules;  // strategy, pattern
@@ -51,9 +54,11 @@ struct RegoContainer {
 struct Rego {
   std::vector<RegoContainer> containers;
   bool fragments = false, drops_variables = false;
-  std::vector<std::string> open;  // switches that are on and should not be
+  std::vector<std::string> open;   // switches that are on and should not be
+  std::vector<std::string> extra;  // statements that no policy of Azure's tool has, as they begin; a few at most
 };
-// As Azure's tool and we write it; another layout of the same policy is ErrorKind::malformed.
+// As Azure's tool and we write it; another layout of the same policy is ErrorKind::malformed. ErrorKind::limit for more
+// containers than a group can have.
 [[nodiscard]] Result<Rego> read_rego(std::string_view text);
 
 // Whether "NAME=value" is what the rule takes; without a value, whether some value could be. nullopt where the pattern is

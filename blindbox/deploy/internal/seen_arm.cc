@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/deploy/internal/seen.h"
+#include "blindbox/deploy/lint.h"
 
 namespace blindbox::deploy::internal {
 namespace {
 
 constexpr std::size_t kMostGroups = 64;
+constexpr std::size_t kLongText = 4096;
 constexpr int kMostNested = 4;  // deployments within deployments, as Azure takes them
 
 // "[parameters('image')]" is its default value where it has one; other expressions stay as they are. Texts that begin
 // with two brackets mean one.
-json resolved(const json& value, const json& root) {
+// A long one stays where it is unless it is the policy: many members may name the same.
+json resolved(const json& value, const json& root, std::size_t longest = kLongText) {
   if (!value.is_string()) return value;
   const auto& text = value.get_ref<const std::string&>();
   if (text.starts_with("[[")) return text.substr(1);
@@ -19,7 +22,8 @@ json resolved(const json& value, const json& root) {
     const std::string name = text.substr(head.size(), text.size() - head.size() - 3);
     const json& entry = at(at(root, table), name.c_str());
     const json& known = std::string_view(table) == "variables" ? entry : at(entry, "defaultValue");
-    if (!known.is_null()) return known;
+    const bool is_long = known.is_string() && known.get_ref<const std::string&>().size() > longest;
+    if (known.is_primitive() && !known.is_null() && !is_long) return known;
   }
   return value;
 }
@@ -67,7 +71,8 @@ SeenGroup group_of(const json& from, const json& root, const std::string& name) 
   out.where = name + ": " + text_of(from, "name", root);
   out.sku = text_of(properties, "sku", root);
   if (const json& policy = at(at(properties, "confidentialComputeProperties"), "ccePolicy"); policy.is_string()) {
-    out.policy = resolved(policy, root).is_string() ? resolved(policy, root).get<std::string>() : "";
+    const json value = resolved(policy, root, kTemplateCap);
+    out.policy = value.is_string() ? value.get<std::string>() : "";
   }
   if (const json& credentials = at(properties, "imageRegistryCredentials"); credentials.is_array()) {
     for (const json& credential : credentials) out.password = out.password || credential.contains("password");

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/base/open.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace blindbox::base {
+namespace {
+
+const char* kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR: return "it is a folder";
+    case S_IFIFO: return "it is a pipe, no regular file";
+    case S_IFCHR:
+    case S_IFBLK: return "it is a device, no regular file";
+    case S_IFSOCK: return "it is a socket, no regular file";
+    default: return "it is no regular file";
+  }
+}
+
+}  // namespace
+
+Result<Fd> open_regular(const std::string& path) {
+  // O_NONBLOCK: open() of a pipe without a writer waits, that of a device may do anything. On a regular file it means
+  // nothing.
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file) return fail(ErrorKind::io, "cannot open " + path + ": " + std::strerror(errno));
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) {
+    return fail(ErrorKind::io, "cannot read " + path + ": " + std::strerror(errno));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    const bool folder = S_ISDIR(info.st_mode);
+    return fail(ErrorKind::io, "cannot read " + path + ": " + kind_of(info.st_mode), "",
+                folder ? "" : "write what comes out of it to a file first");
+  }
+  return file;
+}
+
+}  // namespace blindbox::base

@@ -188,6 +188,8 @@ Result<void> measure_uki(const std::string& path, Output& out) {
   const auto measured = measure::measure_uki(*image);
   if (!measured) return tl::unexpected(measured.error());
   out.title(path);
+  out.value("authenticode", base::to_hex(measured->authenticode));
+  out.value("pcr 4", measured->pcr4 ? base::to_hex(*measured->pcr4) : "not known for this stub");
   out.value("pcr 11", base::to_hex(measured->pcr11));
   auto phases = nlohmann::json::object();
   base::Sha256 pcr = measured->pcr11;
@@ -196,8 +198,11 @@ Result<void> measure_uki(const std::string& path, Output& out) {
     out.value(phase, base::to_hex(pcr));
     phases[phase] = base::to_hex(pcr);
   }
-  out.object()["uki"] = {
-      {"pcr11", base::to_hex(measured->pcr11)}, {"sections", measured->sections}, {"phases", phases}};
+  out.object()["uki"] = {{"authenticode", base::to_hex(measured->authenticode)},
+                         {"pcr11", base::to_hex(measured->pcr11)},
+                         {"sections", measured->sections},
+                         {"phases", phases}};
+  if (measured->pcr4) out.object()["uki"]["pcr4"] = base::to_hex(*measured->pcr4);
   return {};
 }
 

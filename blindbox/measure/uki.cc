@@ -6,19 +6,18 @@
 #include <map>
 #include <optional>
 
-#include "blindbox/base/reader.h"
+#include "blindbox/measure/internal/pe.h"
 
 namespace blindbox::measure {
 namespace {
-
-constexpr std::size_t kSectionHeader = 40;
-constexpr std::size_t kSectionCap = 96;  // PE's own limit for an image that loads
 
 // systemd, src/fundamental: the sections that are measured, in their order, and the first stub that measures each.
 struct Known {
   std::string_view name;
   unsigned since;
 };
+constexpr unsigned kLastCompared =
+    257;  // tests/boot; whether later ones have firmware load the kernel is theirs to say
 constexpr std::array kMeasured = {
     Known{".linux", 252},  Known{".osrel", 252}, Known{".cmdline", 252}, Known{".initrd", 252}, Known{".ucode", 256},
     Known{".splash", 252}, Known{".dtb", 252},   Known{".uname", 253},   Known{".sbat", 254},   Known{".pcrpkey", 252},
@@ -31,37 +30,21 @@ tl::unexpected<Error> bad_image(const std::string& why) {
 using Sections = std::map<std::string, ByteView, std::less<>>;
 
 Result<Sections> read_sections(ByteView image) {
-  base::Reader dos(image);
-  if (base::as_text(dos.take(2)) != "MZ") return bad_image("it is no PE image");
-  (void)dos.take(58);
-  const std::uint32_t at = dos.u32le();
-  if (!dos.ok() || at > image.size()) return bad_image("its PE header is outside of it");
-  base::Reader header(image.subspan(at));
-  const std::uint32_t signature = header.u32le();
-  (void)header.u16le();  // machine
-  const std::size_t count = header.u16le();
-  (void)header.take(12);
-  const std::size_t optional_header = header.u16le();
-  (void)header.take(2 + optional_header);
-  if (!header.ok() || signature != 0x4550) return bad_image("its PE header is damaged");
-  if (count > kSectionCap) return bad_image("it has too many sections");
+  auto pe = internal::parse_pe(image);
+  if (!pe) return bad_image(pe.error().what);
   Sections sections;
-  for (std::size_t i = 0; i < count; ++i) {
-    base::Reader section(header.take(kSectionHeader));
-    std::string name(base::as_text(section.take(8)));
-    name.resize(std::min(name.find('\0'), name.size()));
-    const std::uint32_t size = section.u32le();
-    (void)section.u32le();  // address in memory
-    const std::uint32_t size_in_file = section.u32le();
-    const std::uint32_t offset = section.u32le();
-    if (!section.ok()) return bad_image("its sections end too early");
-    const bool inside = offset <= image.size() && std::min(size, size_in_file) <= image.size() - offset;
-    if (!inside) return bad_image("section " + name + " is outside of it");
-    const bool known = std::any_of(kMeasured.begin(), kMeasured.end(), [&](const Known& k) { return k.name == name; });
+  for (const internal::PeSection& section : pe->sections) {
+    const std::uint32_t size = std::min(section.size, section.file_size);
+    const bool inside = section.file_offset <= image.size() && size <= image.size() - section.file_offset;
+    if (!inside) return bad_image("section " + section.name + " is outside of it");
+    const bool known =
+        std::any_of(kMeasured.begin(), kMeasured.end(), [&](const Known& k) { return k.name == section.name; });
     // Memory that the file does not fill would be measured as zeros; no tool makes such a section.
-    if (known && size > size_in_file) return bad_image("section " + name + " is larger in memory than in the file");
-    if (known && sections.contains(name)) return bad_image("it has two sections " + name);
-    sections[name] = image.subspan(offset, std::min(size, size_in_file));
+    if (known && section.size > section.file_size) {
+      return bad_image("section " + section.name + " is larger in memory than in the file");
+    }
+    if (known && sections.contains(section.name)) return bad_image("it has two sections " + section.name);
+    sections[section.name] = image.subspan(section.file_offset, size);
   }
   return sections;
 }
@@ -82,15 +65,23 @@ std::optional<unsigned> stub_version(const Sections& sections) {
   return version == 0 ? std::nullopt : std::optional(version);
 }
 
-}  // namespace
-
-base::Sha256 extend_pcr(const base::Sha256& pcr, ByteView item) {
+base::Sha256 extend_by(const base::Sha256& pcr, const base::Sha256& digest) {
   ByteArray<64> both{};
-  const base::Sha256 digest = base::sha256(item);
   std::copy(pcr.begin(), pcr.end(), both.begin());
   std::copy(digest.begin(), digest.end(), both.begin() + 32);
   return base::sha256(both);
 }
+
+// Firmware's own events, the image, and the kernel in it, which the stub has firmware load too.
+base::Sha256 boot_applications(const base::Sha256& image, const base::Sha256& kernel) {
+  base::Sha256 pcr = extend_pcr({}, base::view("Calling EFI Application from Boot Option"));
+  pcr = extend_pcr(pcr, ByteArray<4>{});  // EV_SEPARATOR
+  return extend_by(extend_by(pcr, image), kernel);
+}
+
+}  // namespace
+
+base::Sha256 extend_pcr(const base::Sha256& pcr, ByteView item) { return extend_by(pcr, base::sha256(item)); }
 
 Result<UkiMeasurement> measure_uki(ByteView image) {
   const auto sections = read_sections(image);
@@ -109,12 +100,18 @@ Result<UkiMeasurement> measure_uki(ByteView image) {
   UkiMeasurement out;
   for (const Known& known : kMeasured) {
     const auto section = sections->find(known.name);
-    if (section == sections->end() || *version < known.since) continue;
+    // An empty one is as good as none.
+    if (section == sections->end() || section->second.empty() || *version < known.since) continue;
     std::string name(known.name);
     out.sections.push_back(name);
     name += '\0';
     out.pcr11 = extend_pcr(extend_pcr(out.pcr11, base::view(name)), section->second);
   }
+  const auto whole = internal::authenticode(image);
+  if (!whole) return bad_image(whole.error().what);
+  out.authenticode = *whole;
+  const auto kernel = internal::authenticode(sections->find(".linux")->second);
+  if (kernel && *version <= kLastCompared) out.pcr4 = boot_applications(*whole, *kernel);
   return out;
 }
 

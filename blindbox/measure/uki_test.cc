@@ -13,7 +13,8 @@ namespace {
 using Sections = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t kPe = 64;
-constexpr std::size_t kTable = kPe + 24;
+constexpr std::size_t kOptional = 240;
+constexpr std::size_t kTable = kPe + 24 + kOptional;
 
 // The smallest PE image that has these sections, each in a place of its own.
 Bytes image(const Sections& sections) {
@@ -26,6 +27,10 @@ Bytes image(const Sections& sections) {
   internal::put(out, 60, static_cast<std::uint32_t>(kPe));
   text(kPe, "PE");
   internal::put(out, kPe + 6, static_cast<std::uint16_t>(sections.size()));
+  internal::put(out, kPe + 20, static_cast<std::uint16_t>(kOptional));
+  internal::put(out, kPe + 24, std::uint16_t{0x20b});
+  internal::put(out, kPe + 24 + 60, static_cast<std::uint32_t>(out.size()));
+  internal::put(out, kPe + 24 + 108, std::uint32_t{16});
   for (std::size_t i = 0; i < sections.size(); ++i) {
     const std::size_t at = kTable + i * 40;
     text(at, sections[i].first);
@@ -67,6 +72,61 @@ TEST(Uki, ALaterStubMeasuresMore) {
   const auto measured = measure_uki(image(sections));
   ASSERT_TRUE(measured);
   EXPECT_EQ(measured->sections.back(), ".sbat");
+}
+
+// Folded by hand: what firmware notes of its first boot option, the image and the kernel in it.
+TEST(Uki, Pcr4NamesWhatFirmwareLoads) {
+  const Bytes inner = image({{".text", "code"}});
+  Sections sections = debian();
+  sections.back().second = std::string(base::as_text(inner));
+  Bytes whole = image(sections);
+  const auto hashed = [](ByteView bytes) {  // all but the checksum and the entry of the signatures
+    Bytes rest;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const bool left_out = (i >= kPe + 24 + 64 && i < kPe + 24 + 68) || (i >= kPe + 24 + 144 && i < kPe + 24 + 152);
+      if (!left_out) rest.push_back(bytes[i]);
+    }
+    return base::sha256(rest);
+  };
+  const auto measured = measure_uki(whole);
+  ASSERT_TRUE(measured) << measured.error().what;
+  EXPECT_EQ(measured->authenticode, hashed(whole));
+  ASSERT_TRUE(measured->pcr4);
+  Bytes pcr(32);
+  for (const base::Sha256& event : {base::sha256(base::view("Calling EFI Application from Boot Option")),
+                                    base::sha256(Bytes(4)), hashed(whole), hashed(inner)}) {
+    pcr.insert(pcr.end(), event.begin(), event.end());
+    pcr = base::to_bytes(base::sha256(pcr));
+  }
+  EXPECT_EQ(base::to_hex(*measured->pcr4), base::to_hex(pcr));
+
+  // A signature changes neither.
+  internal::put(whole, kPe + 24 + 64, std::uint32_t{77});
+  internal::put(whole, kPe + 24 + 144, static_cast<std::uint32_t>(whole.size()));
+  internal::put(whole, kPe + 24 + 148, std::uint32_t{16});
+  whole.resize(whole.size() + 16, std::byte{5});
+  const auto with_signature = measure_uki(whole);
+  ASSERT_TRUE(with_signature);
+  EXPECT_EQ(with_signature->authenticode, measured->authenticode);
+  internal::put(whole, kPe + 24 + 148, std::uint32_t{1} << 30);
+  EXPECT_FALSE(measure_uki(whole)) << "signatures outside of the file";
+
+  sections[0].second = "#### LoaderInfo: systemd-stub 258 ####";
+  EXPECT_FALSE(measure_uki(image(sections))->pcr4) << "never compared";
+}
+
+TEST(Uki, AnEmptySectionIsNone) {
+  Sections sections = debian();
+  sections[3].second = "";
+  const auto measured = measure_uki(image(sections));
+  ASSERT_TRUE(measured);
+  EXPECT_EQ(measured->sections, (std::vector<std::string>{".linux", ".osrel", ".initrd"}));
+}
+
+TEST(Uki, SectionsThatOverlapAreRefused) {
+  Bytes bytes = image(debian());
+  internal::put(bytes, kTable + 40 + 20, static_cast<std::uint32_t>(kTable + 6 * 40 + 4));
+  EXPECT_FALSE(measure_uki(bytes));
 }
 
 TEST(Uki, RefusesWhatItCannotPredict) {

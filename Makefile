@@ -16,13 +16,14 @@ editors := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/blindbox/editors
 # $(call section,TEXT): one line that says what is being done.
 section = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help demo test test-cluster test-editors check bench load asan tsan fuzz wheel install clean
+.PHONY: help demo test test-cluster test-boot test-editors check bench load asan tsan fuzz wheel install clean
 
 help:
 	@printf '%s\n' \
 	  'make demo     install what is missing, build, and show a private completion and three refusals' \
 	  'make test     install what is missing, build and run every test' \
 	  'make test-cluster  fetch Helm, OPA and schemas, and compare what "deploy" renders with them' \
+	  'make test-boot     boot unified kernel images under QEMU and compare their PCRs with "measure" (minutes)' \
 	  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make test-editors  the VS Code extension, unit tests and in code-server in Chromium (minutes)' \
   'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
@@ -61,6 +62,14 @@ test-cluster:
 	@tools/fetch-cluster-tools
 	@cmake --build build/release --target blindbox
 	@BLINDBOX_BINARY=$(abspath $(binary)) python3 -B tests/cli/cluster_test.py
+
+# Machines under software emulation: some minutes, and no part of "make test" either.
+test-boot:
+	@tools/fetch-boot-tools
+	@cmake --build build/release --target blindbox blindbox-init
+	@BLINDBOX_BINARY=$(abspath $(binary)) BLINDBOX_INIT=$(abspath build/release/apps/init/blindbox-init) \
+	  python3 -B -m unittest discover -v -s tests/boot -p '*_test.py'
+
 # Needs Node 20, chromium and a built blindbox ("make test"); what cannot be installed is skipped aloud.
 test-editors:
 	@test -x $(binary) || { echo 'error: $(binary) is not built; run "make test" first' >&2; exit 1; }

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "blindbox/base/file.h"
-#include "blindbox/deploy/deployment.h"
+#include "blindbox/deploy/vm.h"
 #include "blindbox/measure/initdata.h"
 #include "deploy_azure.h"
 #include "measure_image.h"
@@ -105,18 +105,22 @@ Result<deploy::Deployment> deployment_of(const Options& options, const MeasuredI
 }
 
 std::vector<deploy::File> render(const deploy::Deployment& deployment, const std::string& platform) {
+  if (const auto provider = deploy::vm_provider(platform)) return deploy::render_vm(deployment, *provider);
   if (platform == "azure-aci") return render_azure(deployment);
   if (platform == "aks-virtual-nodes") return render_kubernetes(deployment, Cluster::virtual_nodes);
   return render_kubernetes(deployment, platform == "coco" ? Cluster::confidential : Cluster::plain);
 }
 
 Result<void> write(const std::vector<deploy::File>& files, const std::string& folder) {
+  constexpr unsigned kPlain = 0644, kProgram = 0755;
   for (const deploy::File& file : files) {
     const std::filesystem::path path = std::filesystem::path(folder) / file.path;
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
     if (error) return fail(ErrorKind::io, "cannot make the folder of " + path.string() + ": " + error.message());
-    if (auto written = base::write_file(path, base::view(file.contents)); !written) return written;
+    if (auto written = base::write_file(path, base::view(file.contents), file.program ? kProgram : kPlain); !written) {
+      return written;
+    }
     fmt::print("wrote {}\n", path.string());
   }
   return {};
@@ -129,6 +133,12 @@ Result<void> run_deploy(const Options& options) {
   if (!deployment) return base::pass_on(deployment);
   if (auto written = write(render(*deployment, options.platform), options.folder); !written) return written;
   fmt::print("image      {}\n", deployment->image);
+  if (const auto provider = deploy::vm_provider(options.platform)) {
+    fmt::print(stderr, "blindbox: note: {}\n", deploy::vm_caveat(*provider));
+    fmt::print("nothing was applied; next: {0}/build-image --kernel VMLINUZ --modules DIR, then {0}/upload\n",
+               options.folder);
+    return {};
+  }
   if (!deployment->policy.empty()) {
     fmt::print("host data  {}\n", base::to_hex(base::sha256(base::view(deployment->policy))));
   } else if (!deployment->initdata.empty()) {
@@ -150,8 +160,11 @@ Result<void> run_deploy(const Options& options) {
 
 void add_options(CLI::App& command, const std::shared_ptr<Options>& options) {
   command.add_option("tag", options->tag, "a wrapped image, as \"build --tag\" named it")->type_name("TAG");
-  command.add_option("--platform", options->platform, "azure-aci, aks-virtual-nodes, coco or kubernetes")
-      ->check(CLI::IsMember({"azure-aci", "aks-virtual-nodes", "coco", "kubernetes"}))
+  command
+      .add_option("--platform", options->platform,
+                  "azure-aci, aks-virtual-nodes, coco, kubernetes, azure-cvm, aws-snp or gcp-snp")
+      ->check(
+          CLI::IsMember({"azure-aci", "aks-virtual-nodes", "coco", "kubernetes", "azure-cvm", "aws-snp", "gcp-snp"}))
       ->type_name("NAME")
       ->capture_default_str();
   command.add_option("--image", options->image, "where it was pushed to; else the TAG's own registry")
@@ -187,6 +200,10 @@ void add_options(CLI::App& command, const std::shared_ptr<Options>& options) {
 
 Result<void> check_tool(const Options& options) {
   const bool azure = options.platform == "azure-aci";
+  if (!options.dry_run && deploy::vm_provider(options.platform)) {
+    return fail(ErrorKind::usage, "the platform " + options.platform + " is rendered alone: --dry-run",
+                "a disk must be built first", "the files that are written do that, and hand it over");
+  }
   const std::string& with = options.applying.with;
   if (with.empty() || azure == (with == "az" || with == "terraform")) return {};
   return fail(ErrorKind::usage, "--with " + with + " is not for the platform " + options.platform);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "blindbox/image/transfer.h"
+#include "blindbox/image/unpack.h"
 #include "command.h"
 #include "images.h"
 
@@ -62,6 +63,26 @@ int run_copy(const Options& options) {
   if (!stored) return report(stored.error());
   // Where the archive itself goes to standard output, nothing else may.
   fmt::print(to->path == "-" ? stderr : stdout, "{}\n", stored->digest.text());
+  return 0;
+}
+
+// Owners and permissions are the layers' where root asks.
+int run_unpack(const Options& options) {
+  auto opened = open(options, access(options.images));
+  if (!opened) return report(opened.error());
+  image::UnpackOptions unpack;
+  unpack.device_nodes = image::DeviceNodes::skip;
+  Result<image::Unpacked> done = base::fail(ErrorKind::internal, "not unpacked");
+  {
+    TransferProgress progress;
+    unpack.progress = [&progress](const image::Transfer& transfer) { progress(transfer); };
+    done = image::unpack(*opened->source, opened->image, options.target, unpack);
+  }
+  if (!done) return report(done.error());
+  if (done->skipped_devices > 0) {
+    fmt::print(stderr, "blindbox: note: {} device nodes were left out\n", done->skipped_devices);
+  }
+  fmt::print("{}\n", opened->image.digest.text());
   return 0;
 }
 
@@ -137,7 +158,7 @@ void add_common(CLI::App& command, const std::shared_ptr<Options>& options) {
 }  // namespace
 
 void add_image(CLI::App& app, Action& action) {
-  auto* const command = app.add_subcommand("image", "copy and look at container images");
+  auto* const command = app.add_subcommand("image", "copy, unpack and look at container images");
   command->require_subcommand(1);
 
   const auto copying = std::make_shared<Options>();
@@ -147,6 +168,13 @@ void add_image(CLI::App& app, Action& action) {
   copy_command->add_option("TARGET", copying->target, "the same; docker-archive:- is a standard stream")->required();
   add_common(*copy_command, copying);
   copy_command->callback([copying, &action] { action = [copying] { return run_copy(*copying); }; });
+
+  const auto unpacking = std::make_shared<Options>();
+  auto* const unpack_command = command->add_subcommand("unpack", "unpack an image's layers and print its digest");
+  unpack_command->add_option("SOURCE", unpacking->source, "as for copy")->required();
+  unpack_command->add_option("FOLDER", unpacking->target, "which is not there yet")->required();
+  add_common(*unpack_command, unpacking);
+  unpack_command->callback([unpacking, &action] { action = [unpacking] { return run_unpack(*unpacking); }; });
 
   const auto inspecting = std::make_shared<Options>();
   auto* const inspect_command = command->add_subcommand("inspect", "print what an image is and how it starts");

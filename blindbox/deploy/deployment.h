@@ -29,6 +29,7 @@ struct Deployment {
 struct File {
   std::string path;  // relative, with "/"
   std::string contents;
+  bool program = false;  // to be run
 };
 
 // ErrorKind::usage for what no cloud takes: a name that is no DNS label, an image without its digest, a variable that the

@@ -205,6 +205,28 @@ class Deploy(unittest.TestCase):
                                           "              mountPath: /data\n          readinessProbe:"))
         self.assertIn("/data", self.run_blindbox("deploy", "lint", self.out).out)
 
+    def test_a_virtual_machines_recipe(self):
+        shell = shutil.which("shellcheck", path=os.environ["PATH"])
+        for platform in ("azure-cvm", "aws-snp", "gcp-snp"):
+            out = self.home / platform
+            ran = self.run_blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--platform", platform,
+                                    "--out", out, "--dry-run", "--env", "GREETING=it's $(id) `id` \\")
+            self.assertEqual(ran.code, 0, ran)
+            self.assertIn("blindbox: note: ", ran.err)
+            digest = json.loads(self.blindbox("measure", "hello", "--json"))["image"]["digest"]
+            self.assertIn(f"image='images.example.com/team/hello@{digest}'", (out / "build-image").read_text())
+            self.assertIn("'GREETING=it'\\''s $(id) `id` \\'", (out / "initrd-init").read_text())
+            for name, kind in (("build-image", "bash"), ("initrd-init", "dash"), ("upload", "bash")):
+                self.assertTrue(os.access(out / name, os.X_OK))
+                subprocess.run([kind, "-n", out / name], check=True)
+                if shell:
+                    checked = subprocess.run([shell, "-s", kind, out / name], capture_output=True, text=True)
+                    self.assertEqual(checked.stdout, "")
+            self.assertEqual(subprocess.run([out / "build-image", "--source"], capture_output=True).returncode, 1)
+        self.refused(2, "--dry-run", "deploy", "hello", "--image", "images.example.com/team/hello", "--platform",
+                     "azure-cvm", "--out", self.out)
+        self.assertFalse(self.out.exists())
+
     def test_az_does_it(self):
         self.tool("az", AZ.replace("cat", shutil.which("cat")))
         self.blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--out", self.out, "--resource-group",

@@ -210,12 +210,12 @@ class Deploy(unittest.TestCase):
         for platform in ("azure-cvm", "aws-snp", "gcp-snp"):
             out = self.home / platform
             ran = self.run_blindbox("deploy", "hello", "--image", "images.example.com/team/hello", "--platform", platform,
-                                    "--out", out, "--dry-run", "--env", "GREETING=it's $(id) `id` \\")
+                                    "--out", out, "--dry-run", "--env", "GREETING=it's \\ $(id) `id`")
             self.assertEqual(ran.code, 0, ran)
             self.assertIn("blindbox: note: ", ran.err)
             digest = json.loads(self.blindbox("measure", "hello", "--json"))["image"]["digest"]
             self.assertIn(f"image='images.example.com/team/hello@{digest}'", (out / "build-image").read_text())
-            self.assertIn("'GREETING=it'\\''s $(id) `id` \\'", (out / "initrd-init").read_text())
+            self.assertIn("'GREETING=it'\\''s \\ $(id) `id`'", (out / "initrd-init").read_text())
             for name, kind in (("build-image", "bash"), ("initrd-init", "dash"), ("upload", "bash")):
                 self.assertTrue(os.access(out / name, os.X_OK))
                 subprocess.run([kind, "-n", out / name], check=True)

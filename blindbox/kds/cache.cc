@@ -60,6 +60,9 @@ std::optional<Cache::Entry> Cache::find(const Request& request) {
   const auto known = memory_.find(cache_name(request));
   if (known != memory_.end()) return known->second;
   if (folder_.empty()) return std::nullopt;
+  // What is no file there, a pipe that nobody writes to, must not be waited for.
+  std::error_code absent;
+  if (!std::filesystem::is_regular_file(path(request), absent)) return std::nullopt;
   const auto file = base::read_file(path(request), body_cap(request.what) + kHeaderSize);
   if (!file || file->size() < kHeaderSize) return std::nullopt;
   const std::string_view text = base::as_text(*file);

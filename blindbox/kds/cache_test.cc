@@ -91,6 +91,15 @@ TEST_F(CacheTest, takes_no_file_that_is_not_as_it_was_written) {
   EXPECT_TRUE(Cache(folder()).find(kChain));
 }
 
+TEST_F(CacheTest, waits_for_no_pipe_and_replaces_it) {
+  ASSERT_TRUE(keep(kChain, now_));
+  fs::remove(file(kChain));
+  ASSERT_EQ(::mkfifo(file(kChain).c_str(), 0600), 0);
+  EXPECT_FALSE(Cache(folder()).find(kChain));
+  ASSERT_TRUE(keep(kChain, now_));
+  EXPECT_TRUE(Cache(folder()).find(kChain));
+}
+
 TEST_F(CacheTest, takes_no_file_under_another_name) {
   ASSERT_TRUE(keep(kChain, now_));
   const Request other{What::chain, SigningKey::vcek, Product::genoa};

@@ -67,6 +67,8 @@ policy::Platform platform_of(const evidence::Evidence& evidence) {
   return evidence.uvm_endorsement.empty() ? policy::Platform::sev_snp : policy::Platform::azure_aci;
 }
 
+bool asks_for_manifest(const policy::ManifestPolicy& manifest) { return manifest != policy::ManifestPolicy{}; }
+
 int refuse(const VerifyOutcome& outcome) {
   const int status = print_outcome(outcome, {});
   fmt::print(stderr, "blindbox: hint: nothing was pinned, because evidence is accepted first\n");
@@ -108,6 +110,12 @@ int pin(const PinOptions& options) {
   Policy before = options.policy ? *given : policy::starting_point(platform_of(outcome->evidence));
   // Evidence of something else than a BlindBox comes without a manifest: no policy for it can ask for one.
   if (!options.policy && outcome->manifest.empty()) before.manifest = {};
+  if (asks_for_manifest(before.manifest) && outcome->manifest.empty()) {
+    return report({ErrorKind::not_acceptable,
+                   "the policy asks for a service manifest, and this evidence comes without one", *options.policy,
+                   "pin from the running server, or take the section manifest out where the software is no BlindBox; "
+                   "nothing was pinned"});
+  }
   Policy after = before;
   pin_software(after, *claims, outcome->evidence);
   if (auto pinned = pin_manifest(after, outcome->manifest); !pinned) return report(pinned.error());

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "blindbox/policy/starting_point.h"
 
 namespace blindbox::policy {
@@ -74,10 +76,14 @@ void judge_azure(const AzurePolicy& azure, Remarks& out) {
     say(out, Level::error, "azure.uvm", "a list is empty: nothing is accepted");
   }
   if (!azure.vm) return;
+  const auto& pcrs = azure.vm->pcrs;
+  const bool begun = std::ranges::any_of(pcrs, [](const auto& pcr) { return !base::all_zero(pcr.second); });
   for (const auto& [index, value] : azure.vm->pcrs) {
-    if (base::all_zero(value)) {
-      say(out, Level::error, fmt::format("azure.vm.pcrs.{}", index), "a value of zeros is still to be filled in");
-    }
+    if (!base::all_zero(value)) continue;
+    // Beside others that were filled in, it may well be the machine's: many boot nothing that extends PCR 11.
+    say(out, begun ? Level::warning : Level::error, fmt::format("azure.vm.pcrs.{}", index),
+        begun ? "zeros: nothing was measured into this PCR, or it is still to be filled in"
+              : "a value of zeros is still to be filled in");
   }
 }
 

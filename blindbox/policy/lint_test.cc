@@ -71,6 +71,9 @@ TEST(Lint, NamesWhatAcceptsNothingOrTooMuch) {
               testing::ElementsAre("sev_snp.host_data", "azure.uvm", "azure.vm.pcrs.7", "unsafe.trust_emulator",
                                    "unsafe.allow_incomplete_alias_check"));
   EXPECT_THAT(of(Level::warning, policy), testing::ElementsAre("azure.uvm.minimum_svn"));
+  policy.azure.vm->pcrs[4].fill(std::byte{1});  // the other's zeros may be the machine's
+  EXPECT_THAT(of(Level::error, policy), testing::Not(testing::Contains("azure.vm.pcrs.7")));
+  EXPECT_THAT(of(Level::warning, policy), testing::ElementsAre("azure.uvm.minimum_svn", "azure.vm.pcrs.7"));
   policy = careful();
   policy.sev_snp.measurements->clear();
   policy.sev_snp.chip_ids->clear();

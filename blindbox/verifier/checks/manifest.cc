@@ -31,10 +31,11 @@ Answer one_of(const AppraiseContext& context, const std::optional<std::vector<Va
   if (!accepted) return internal::not_requested("any", readable ? show(get(**context.manifest)) : absence(context));
   std::string expected;
   for (const Value& value : *accepted) expected += (expected.empty() ? "" : " or ") + show(value);
+  if (expected.empty()) expected = "nothing: the policy's list is empty";
   if (!readable) return answer(false, expected, absence(context));
   const Value& found = get(**context.manifest);
   const bool known = std::find(accepted->begin(), accepted->end(), found) != accepted->end();
-  return answer(known, expected.empty() ? "nothing: the policy's list is empty" : expected, show(found));
+  return answer(known, expected, show(found));
 }
 
 Answer judge_format(const AppraiseContext& context) {

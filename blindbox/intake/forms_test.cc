@@ -58,6 +58,37 @@ TEST(Reports, AreRecognisedInEveryEncoding) {
   }
 }
 
+std::string numbers(const Bytes& bytes, bool hexadecimal) {
+  std::string out;
+  for (const std::byte b : bytes) {
+    out += (out.empty() ? "" : ", ") +
+           (hexadecimal ? "0x" + base::to_hex(ByteView(&b, 1)) : std::to_string(std::to_integer<int>(b)));
+  }
+  return out;
+}
+
+TEST(Reports, AreRecognisedAsProgramsWriteBytes) {
+  const std::string hexadecimal = numbers(report(), true);
+  const std::string decimal = numbers(report(), false);
+  const std::string hex = base::to_hex(report());
+  for (const std::string& text :
+       {"unsigned char report_bin[] = {\n  " + hexadecimal + "\n};\nunsigned int report_bin_len = 1184;\n",
+        "{" + hexadecimal + "}", "[" + hexadecimal + "]", "[]byte{" + decimal + ",\n}", "[\n" + decimal + ",\n]\n",
+        "[" + decimal + "]", spaced_hex(report(), "\\x", ""), "b'" + spaced_hex(report(), "\\x", "") + "'",
+        "'" + hex + "'\n", '"' + hex + '"', "'" + base::to_base64(report()) + "'"}) {
+    EXPECT_EQ(read_report(bytes_of(text)), report()) << text.substr(0, 40);
+  }
+  for (const std::string& text : {"{" + hexadecimal + ", 0x100}", "{" + hexadecimal + "; 0x00}", "{" + decimal,
+                                  "{-" + decimal + "}", "{," + decimal + "}", "[" + decimal + "}"}) {
+    EXPECT_FALSE(read_blobs({{"it", bytes_of(text)}})) << text.substr(text.size() - 20);
+  }
+}
+
+TEST(Reports, MayHaveALinesEndBehindThem) {
+  for (const char* end : {"\n", "\r\n"}) EXPECT_EQ(read_report(joined({report(), bytes_of(end)})), report());
+  EXPECT_FALSE(read_blobs({{"it", joined({report(), bytes_of("\n\n")})}}));
+}
+
 Bytes utf16(const std::string& text, bool little) {
   Bytes out = little ? Bytes{std::byte{0xFF}, std::byte{0xFE}} : Bytes{std::byte{0xFE}, std::byte{0xFF}};
   for (const char c : text) {
@@ -78,7 +109,8 @@ TEST(Reports, AreRecognisedInUtf16) {
 std::string dump_line(ByteView bytes, std::size_t group, const std::string& between, bool swapped) {
   std::string out;
   for (std::size_t at = 0; at < bytes.size(); at += group) {
-    Bytes word = base::to_bytes(bytes.subspan(at, group));
+    Bytes word = base::to_bytes(bytes.subspan(at, std::min(group, bytes.size() - at)));
+    if (swapped) word.resize(group);  // hexdump fills the last one
     if (swapped) std::ranges::reverse(word);
     out += (out.empty() ? "" : between) + base::to_hex(word);
   }
@@ -115,6 +147,11 @@ std::string dump_of(const Bytes& bytes, const DumpStyle& style) {
   return style.last_offset ? out + offset(bytes.size()) + "\n" : out;
 }
 
+// CBOR's, of two bytes.
+Bytes head(unsigned major, std::size_t value) {
+  return {static_cast<std::byte>(major << 5 | 25), static_cast<std::byte>(value >> 8), static_cast<std::byte>(value)};
+}
+
 TEST(Reports, AreRecognisedInDumps) {
   for (const DumpStyle& style : {DumpStyle{"%08zx", ": ", 2, false, "  .... 00 ff ....", false},    // xxd
                                  DumpStyle{"%08zx", ": ", 1, false, "  ................", false},   // xxd -g1
@@ -123,6 +160,13 @@ TEST(Reports, AreRecognisedInDumps) {
                                  DumpStyle{"%07zo", " ", 1, false, "", true},                       // od -t x1
                                  DumpStyle{"%06zx", " ", 1, false, "", true}}) {                    // od -A x -t x1
     EXPECT_EQ(read_report(bytes_of(dump_of(report(), style))), report()) << dump_of(report(), style).substr(0, 200);
+  }
+  // Plain hexdump fills the last word of an odd number of bytes; its last offset tells.
+  const DumpStyle hexdump{"%07zx", " ", 2, true, "", true};
+  for (const std::size_t size : {std::size_t{1183}, std::size_t{1169}}) {
+    const Bytes odd = joined({base::from_hex("d284").value(), head(2, size - 8), Bytes(size - 8, std::byte{7}),
+                              base::from_hex("a0f640").value()});
+    EXPECT_EQ(read(bytes_of(dump_of(odd, hexdump)), false).evidence.uvm_endorsement, odd) << size;
   }
   std::string torn = dump_of(report(), {"%08zx", ": ", 2, false, "  x", false});
   torn.erase(torn.find("00000010"), torn.find("00000020") - torn.find("00000010"));
@@ -243,13 +287,15 @@ TEST(Azure, PoliciesAndEndorsementsAreRecognised) {
   EXPECT_EQ(read(cose, false).evidence.uvm_endorsement, cose);
   const Bytes untagged = base::from_hex("8441a0a0f640").value();
   EXPECT_EQ(read(untagged, false).evidence.uvm_endorsement, untagged);
+  // A line's end behind it is no part of it; anything else is, and its parser will refuse that.
+  for (const Bytes& bytes : {cose, untagged}) {
+    EXPECT_EQ(read(joined({bytes, bytes_of("\n")}), false).evidence.uvm_endorsement, bytes);
+  }
+  const Bytes longer = joined({cose, bytes_of("x")});
+  EXPECT_EQ(read(longer, false).evidence.uvm_endorsement, longer);
 }
 
 TEST(Azure, AStatementGivesTheEvidenceThatItCarries) {
-  const auto head = [](unsigned major, std::size_t value) {
-    return Bytes{static_cast<std::byte>(major << 5 | 25), static_cast<std::byte>(value >> 8),
-                 static_cast<std::byte>(value)};
-  };
   const std::string certificates = pem(chain()[0]);
   const Bytes inner =
       joined({head(5, 2), head(3, 11), bytes_of("attestation"), head(2, report().size()), report(), head(3, 16),
@@ -313,6 +359,28 @@ TEST(AzureVm, PartsAreRecognised) {
     EXPECT_EQ(intake->evidence.azure_vm->quote_signature, signature);
     ASSERT_EQ(intake->evidence.azure_vm->pcrs.size(), 24U) << blobs[0].name;
     EXPECT_EQ(intake->evidence.azure_vm->pcrs.at({evidence::azure_vm::kTpmAlgSha256, 23}), Bytes(32, std::byte{6}));
+  }
+}
+
+TEST(AzureVm, PcrsMayStandAloneInJson) {
+  const std::string value = '"' + base::to_hex(Bytes(32, std::byte{6})) + '"';
+  for (const std::string& text :
+       {R"({"sha1": {}, "sha256": {"4": )" + value + R"(, "11": )" + value + "}}",
+        R"({"pcrs": {"sha256": {"4": )" + value + R"(, "11": )" + value + "}}}",
+        R"({"pcrs": [)" + value + "," + value + "," + value + "," + value + "," + value + "]}"}) {
+    const auto intake = read_blobs({{"hcl", hcl_report(std::byte{2})}, {"pcrs.json", bytes_of(text)}});
+    ASSERT_TRUE(intake) << text << intake.error().what;
+    ASSERT_TRUE(intake->evidence.azure_vm);
+    EXPECT_EQ(intake->evidence.azure_vm->pcrs.at({evidence::azure_vm::kTpmAlgSha256, 4}), Bytes(32, std::byte{6}));
+  }
+  for (const char* text : {R"({"sha256": {"4": "00"}})", R"({"sha256": {"24": "00"}})"}) {
+    EXPECT_FALSE(read_blobs({{"hcl", hcl_report(std::byte{2})}, {"pcrs.json", bytes_of(text)}})) << text;
+  }
+  // The words alone say little.
+  for (const char* text : {R"({"pcrs": [1, 2]})", R"({"pcrs": ["4", "11"]})", R"({"sha256": {"file": "00"}})"}) {
+    const auto intake = read_blobs({{"hcl", hcl_report(std::byte{2})}, {"it", bytes_of(text), true}});
+    ASSERT_TRUE(intake) << text;
+    EXPECT_TRUE(intake->sources[1].ignored) << text;
   }
 }
 

@@ -211,6 +211,33 @@ class Forms(FilesTest):
         quoted = self.stage.run(*pin, folder)
         self.assertEqual(quoted.code, 0, quoted)
         self.assertIn((folder / "pcrs.bin").read_bytes()[4 * 32:5 * 32].hex(), quoted.out)
+        # Its PCR 11 is zero, which is no reason against a policy that was filled in otherwise.
+        pinned = self.stage.write("pinned.yml", quoted.out)
+        judged = self.stage.run("policy", "lint", pinned)
+        self.assertEqual(judged.code, 0, judged)
+        self.assertIn("warning: azure.vm.pcrs.11: zeros", judged.out)
+        again = self.verify(folder, "--policy", pinned, "--at", AT)
+        self.assertEqual(again.code, 0, again)
+
+    def test_pinning_says_that_files_bring_no_service_manifest(self):
+        folder = vectors.FOLDER / GENUINE
+        policy = self.stage.write("begun.yml", self.stage.run("policy", "init").out)
+        before = policy.read_bytes()
+        ran = self.stage.run("policy", "pin", *self.offline, "--at", AT, folder,
+                             *(vectors.FOLDER / f"sev-snp/_roots/milan_{name}.der" for name in ["ask", "ark"]),
+                             "--policy", policy, "--write")
+        self.expect(ran, 5, "asks for a service manifest", "nothing was pinned")
+        self.assertEqual(policy.read_bytes(), before)
+
+    def test_a_lines_end_behind_binary_evidence(self):
+        folder = vectors.FOLDER / "azure-cvm/trustee-snp-v1"
+        for end in [b"\n", b"\r\n"]:
+            files = [self.stage.write(name, (folder / name).read_bytes() + end)
+                     for name in ["hcl_report.bin", "tpm_quote.msg", "vcek.der"]]
+            ran = self.verify(*files, folder / "tpm_quote.sig", folder / "pcrs.bin", self.stage.write("chain.pem", "".join(
+                pem((vectors.FOLDER / f"sev-snp/_roots/milan_{name}.der").read_bytes()) for name in ["ask", "ark"])),
+                "--at", AT)
+            self.accepted(ran, end)
 
 
 if __name__ == "__main__":

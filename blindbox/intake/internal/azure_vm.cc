@@ -5,9 +5,12 @@
 #include <array>
 
 #include "blindbox/base/reader.h"
+#include "blindbox/evidence/azure_vm/hcl.h"
 #include "blindbox/evidence/azure_vm/pcrs.h"
+#include "blindbox/evidence/azure_vm/quote.h"
 #include "blindbox/evidence/sev_snp/report.h"
 #include "blindbox/intake/internal/recognise.h"
+#include "blindbox/intake/internal/text.h"
 
 namespace blindbox::intake::internal {
 namespace {
@@ -33,6 +36,13 @@ Result<bool> take(const Reading& reading, Part part, ByteView bytes) {
   const auto taken = reading.collector.take(part, bytes);
   if (!taken) return tl::unexpected<Error>(taken.error());
   return true;
+}
+
+// A line's end behind binary data, which is no part of it. What ends so by itself keeps it.
+template <typename Parse>
+ByteView parsed_part(ByteView bytes, const Parse& parse) {
+  const ByteView shorter = without_line_end(bytes);
+  return !parse(bytes) && parse(shorter) ? shorter : bytes;
 }
 
 bool is_quote(ByteView bytes) { return bytes.size() <= kMostQuote && base::as_text(bytes).starts_with(kQuoteMagic); }
@@ -81,13 +91,15 @@ Result<bool> read_hcl_report(ByteView bytes, const Reading& reading) {
   if (runtime.u32le() == kHclTdx) {
     return broken(reading, "the HCL report is of an Intel TDX guest, which is not verified here");
   }
-  auto taken = take(reading, Part::hcl_report, bytes);
+  auto taken = take(reading, Part::hcl_report, parsed_part(bytes, &evidence::azure_vm::parse_hcl_report));
   if (taken) taken = take(reading, Part::report, bytes.subspan(kHclHeader, kReportSize));
   return taken;
 }
 
 Result<bool> read_quote(ByteView bytes, const Reading& reading) {
-  if (is_quote(bytes)) return take(reading, Part::quote, bytes);
+  if (is_quote(bytes)) {
+    return take(reading, Part::quote, parsed_part(bytes, &evidence::azure_vm::parse_quote));
+  }
   if (is_signature(bytes)) return take(reading, Part::quote_signature, bytes);
   // TPM2B_ATTEST: the same behind its length.
   if (bytes.size() > 2 && is_quote(bytes.subspan(2)) && big_endian(bytes) == bytes.size() - 2) {

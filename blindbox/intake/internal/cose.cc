@@ -5,6 +5,7 @@
 
 #include "blindbox/base/reader.h"
 #include "blindbox/intake/internal/recognise.h"
+#include "blindbox/intake/internal/text.h"
 
 namespace blindbox::intake::internal {
 namespace {
@@ -22,7 +23,7 @@ class Outline {
   explicit Outline(ByteView bytes) : in_(bytes) {}
 
   [[nodiscard]] bool ok() const { return ok_ && in_.ok(); }
-  [[nodiscard]] bool at_end() const { return ok() && in_.remaining() == 0; }
+  [[nodiscard]] std::size_t remaining() const { return in_.remaining(); }
 
   Head head() {
     const std::uint8_t first = in_.u8();
@@ -63,7 +64,8 @@ class Outline {
 
 struct Sign1 {
   bool tagged = false;
-  bool whole = false;  // well-formed, with nothing behind it
+  bool whole = false;  // well-formed, with nothing but a line's end behind it
+  ByteView item;       // without that
   ByteView protected_header;
 };
 
@@ -78,7 +80,9 @@ Sign1 outline(ByteView bytes) {
   if (head.major != kBytes) return {};
   out.protected_header = in.string(head);
   for (int i = 0; i < 3; ++i) in.skip();
-  out.whole = in.at_end();
+  const ByteView trimmed = without_line_end(bytes);
+  out.whole = in.ok() && (in.remaining() == 0 || in.remaining() == bytes.size() - trimmed.size());
+  out.item = out.whole ? bytes.first(bytes.size() - in.remaining()) : bytes;
   return out;
 }
 
@@ -132,7 +136,7 @@ Result<bool> read_cose(ByteView bytes, const Reading& reading) {
   if (sign1.protected_header.empty() || !(sign1.tagged || sign1.whole)) return false;
   auto statement = read_statement(sign1.protected_header, reading.inside());
   if (!statement || *statement) return statement;
-  if (const auto taken = reading.collector.take(Part::uvm_endorsement, bytes); !taken) {
+  if (const auto taken = reading.collector.take(Part::uvm_endorsement, sign1.item); !taken) {
     return tl::unexpected<Error>(taken.error());
   }
   return true;

@@ -67,9 +67,10 @@ class Dump {
       return !last_.empty();
     }
     const auto line = split(text);
-    if (!line || !reach(line->offset)) return false;
+    if (!line || !reach(*line)) return false;
     last_.clear();
     std::string_view rest = line->data;
+    words_ = words_ || (!line->colon && rest.find(' ') == 4);
     while (!rest.empty()) {
       const auto end = rest.find(' ');
       if (!append_word(rest.substr(0, end), line->colon, last_) || last_.size() > kMostLine) return false;
@@ -87,13 +88,18 @@ class Dump {
 
  private:
   // Each line stands where the last one ended, by one way of counting throughout.
-  bool reach(std::string_view offset) {
+  bool reach(const Line& line) {
+    // Plain hexdump fills the last word of an odd number of bytes with a zero; the last offset tells.
+    const bool filled = words_ && !repeat_ && line.data.empty() && !bytes_.empty() && bytes_.back() == std::byte{0};
+    const auto is_filled = [&](std::size_t at) { return filled && at % 2 == 1 && at + 1 == bytes_.size(); };
     std::erase_if(radices_, [&](int radix) {
-      const auto at = number(offset, radix);
+      const auto at = number(line.offset, radix);
+      if (at && is_filled(*at)) return false;
       return !at || *at > kDumpCap || (repeat_ ? *at < bytes_.size() : *at != bytes_.size());
     });
     if (radices_.empty()) return false;
-    const std::size_t at = *number(offset, radices_.front());
+    const std::size_t at = *number(line.offset, radices_.front());
+    if (is_filled(at)) bytes_.pop_back();
     while (repeat_ && bytes_.size() < at) bytes_.insert(bytes_.end(), last_.begin(), last_.end());
     repeat_ = false;
     return bytes_.size() == at;
@@ -104,6 +110,7 @@ class Dump {
   Bytes last_;
   std::size_t lines_ = 0;
   bool repeat_ = false;
+  bool words_ = false;  // of two bytes, little-endian
 };
 
 std::optional<Bytes> decode_dump(std::string_view text) {

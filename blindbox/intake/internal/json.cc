@@ -87,6 +87,32 @@ Result<void> take_pcrs(const json& pcrs, const Reading& reading) {
   return take_pcr_list(pcrs, reading);
 }
 
+bool is_number(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// PCR values without their quote: {"sha256": {"0": value, ...}}, as what tpm2_pcrread prints becomes in JSON, and {"pcrs":
+// [value, ...]}. The words alone say little, so that what holds something else is none.
+Result<bool> read_pcr_object(const json& object, const Reading& reading) {
+  json banks;
+  for (const auto& [name, member] : object.items()) {
+    const bool bank = evidence::azure_vm::bank_of(name) && member.is_object() && !member.empty();
+    if (bank && is_number(member.begin().key())) banks[name] = member;
+  }
+  Result<void> taken;
+  const auto list = object.find("pcrs");
+  const auto is_value = [](const json& element) {
+    const auto value = element.is_string() ? bytes_of(element) : std::nullopt;
+    return value && value->size() == evidence::azure_vm::bank_size(evidence::azure_vm::kTpmAlgSha256);
+  };
+  const bool values = list != object.end() && list->is_array() && !list->empty() && list->size() <= kMostPcrs &&
+                      std::ranges::all_of(*list, is_value);
+  if (!banks.empty()) taken = take_pcr_object(banks, reading);
+  if (taken && values) taken = take_pcr_list(*list, reading);
+  if (!taken) return tl::unexpected<Error>(taken.error());
+  return !banks.empty() || values;
+}
+
 // {"message", "signature", "pcrs"}, where message is a quote.
 Result<bool> read_quote_object(const json& object, const Reading& reading) {
   if (!object.contains("message") || !object.contains("signature")) return false;
@@ -141,7 +167,10 @@ Result<bool> walk_object(const json& object, const Reading& reading) {
   auto quote = read_quote_object(object, reading);
   if (!quote || *quote) return quote;
   if (const auto named = check_named(object, reading); !named) return tl::unexpected<Error>(named.error());
-  return walk_members(object, reading);
+  auto pcrs = read_pcr_object(object, reading);
+  if (!pcrs) return pcrs;
+  auto members = walk_members(object, reading);
+  return members && *pcrs ? pcrs : members;
 }
 
 Result<bool> walk(const json& value, const Reading& reading) {
@@ -223,7 +252,10 @@ Result<bool> read_json(ByteView bytes, const Reading& reading) {
   auto parsed = parse_json(text);
   if (!parsed) return unreadable(reading, parsed.error().what);
   if (!*parsed) return read_documents(text, reading);
-  return walk(**parsed, reading.inside());
+  // A text or a list of numbers is but another encoding of the whole.
+  const bool bare =
+      (*parsed)->is_string() || ((*parsed)->is_array() && !(*parsed)->empty() && (*parsed)->front().is_number());
+  return walk(**parsed, bare ? reading.decoded() : reading.inside());
 }
 
 }  // namespace blindbox::intake::internal

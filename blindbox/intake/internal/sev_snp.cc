@@ -6,6 +6,7 @@
 #include "blindbox/evidence/bundle.h"
 #include "blindbox/evidence/sev_snp/certificate_table.h"
 #include "blindbox/intake/internal/recognise.h"
+#include "blindbox/intake/internal/text.h"
 
 namespace blindbox::intake::internal {
 namespace {
@@ -17,10 +18,10 @@ constexpr std::size_t kSignatureAlgorithmAt = 0x34;  // AMD 56860, Table 23
 constexpr std::uint32_t kEcdsaP384 = 1;
 constexpr std::size_t kResponseHeader = 32;  // AMD 56860, Table 26: STATUS, REPORT_SIZE, reserved
 
-// The report, and whatever stands behind it: nothing, the buffer's unused rest, or certificates in any form.
+// The report, and whatever stands behind it: nothing, the buffer's unused rest, a line's end, or certificates in any form.
 Result<bool> take_report(ByteView bytes, const Reading& reading) {
   const ByteView rest = bytes.subspan(kReportSize);
-  if (!base::all_zero(rest)) {
+  if (!base::all_zero(rest) && !without_line_end(rest).empty()) {
     auto known = recognise(rest, reading.inside());
     if (!known || !*known) return known;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/intake/internal/text.h"
 
+#include <charconv>
+
 #include "blindbox/intake/internal/recognise.h"
 
 namespace blindbox::intake::internal {
@@ -66,13 +68,44 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
+ByteView without_line_end(ByteView bytes) {
+  const std::string_view text = base::as_text(bytes);
+  const std::size_t end = text.ends_with("\r\n") ? 2 : text.ends_with('\n') ? 1 : 0;
+  return bytes.first(bytes.size() - end);
+}
+
+std::optional<Bytes> decode_byte_list(std::string_view text) {
+  constexpr std::size_t kMostDeclaration = 256;
+  std::size_t begin = text.find('{');
+  if (begin == std::string_view::npos) begin = text.find('[');
+  if (begin == std::string_view::npos || begin > kMostDeclaration) return std::nullopt;
+  const std::size_t end = text.find(text[begin] == '{' ? '}' : ']', begin);
+  if (end == std::string_view::npos || text.size() - end > kMostDeclaration) return std::nullopt;
+  std::string_view rest = trim(text.substr(begin + 1, end - begin - 1));
+  Bytes out;
+  while (!rest.empty()) {
+    const bool hexadecimal = rest.starts_with("0x") || rest.starts_with("0X");
+    if (hexadecimal) rest.remove_prefix(2);
+    unsigned value = 256;
+    const auto [at, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value, hexadecimal ? 16 : 10);
+    if (error != std::errc{} || value > 255) return std::nullopt;
+    out.push_back(static_cast<std::byte>(value));
+    rest = trim(rest.substr(static_cast<std::size_t>(at - rest.data())));
+    if (!rest.empty() && rest.front() != ',') return std::nullopt;  // between two, and behind the last one at will
+    if (!rest.empty()) rest = trim(rest.substr(1));
+  }
+  if (out.empty()) return std::nullopt;
+  return out;
+}
+
 std::optional<Bytes> decode_hex(std::string_view text) {
   std::string digits;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (is_space(c) || c == ',' || c == ':') continue;
     // A prefix opens a byte: 0x2 0x0 would leave it open whether a digit is a byte.
-    if (c == '0' && i + 1 < text.size() && (text[i + 1] == 'x' || text[i + 1] == 'X') && digits.size() % 2 == 0) {
+    const bool prefix = (c == '0' || c == '\\') && i + 1 < text.size() && (text[i + 1] == 'x' || text[i + 1] == 'X');
+    if (prefix && digits.size() % 2 == 0) {
       ++i;
       continue;
     }
@@ -108,9 +141,21 @@ std::optional<Bytes> decode_base64(std::string_view text) {
   return *std::move(bytes);
 }
 
+namespace {
+
+// As pasted from a program or a shell: '...', "..." and Python's b'...'.
+std::string_view without_quotes(std::string_view text) {
+  if (text.starts_with("b'") || text.starts_with("b\"")) text.remove_prefix(1);
+  const bool quoted = text.size() > 1 && (text.front() == '\'' || text.front() == '"') && text.back() == text.front();
+  return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+}  // namespace
+
 Result<bool> read_encoded(ByteView bytes, const Reading& reading) {
-  const std::string_view text = trim(base::as_text(bytes));
+  const std::string_view text = without_quotes(trim(base::as_text(bytes)));
   if (text.size() < kLeastEncoded) return false;
+  if (const auto list = decode_byte_list(text)) return recognise(*list, reading.decoded());
   // Every hexadecimal text of a suitable length is base64 too, of something else.
   if (const auto decoded = decode_hex(text)) {
     auto known = recognise(*decoded, reading.decoded());

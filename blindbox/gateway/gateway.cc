@@ -5,8 +5,8 @@
 
 #include "blindbox/attested_tls/challenge.h"
 #include "blindbox/attested_tls/probe_request.h"
+#include "blindbox/gateway/internal/upstream.h"
 #include "blindbox/http/error_body.h"
-#include "blindbox/net/socket_stream.h"
 #include "blindbox/net/tls_stream.h"
 
 namespace blindbox::gateway {
@@ -78,7 +78,8 @@ class ClientSession {
       : state_(std::move(state)),
         session_(session),
         stream_(std::move(socket), *state_->tls),
-        reader_(stream_, state_->limits.request_stall) {
+        reader_(stream_, state_->limits.request_stall),
+        upstream_(state_->application, state_->limits) {
     session_.own(stream_);
     ++state_->stats.connections;
   }
@@ -197,28 +198,43 @@ class ClientSession {
     head.fields = http::end_to_end(head.fields);  // before ours is added: a client's Connection must not name it away
     std::erase_if(head.fields, [](const auto& field) { return http::equal_names(field.first, kConnectionField); });
     head.fields.emplace_back(std::string(kConnectionField), connection_name_);
-    auto socket = co_await state_->application();
-    if (!socket && socket.error().kind == ErrorKind::limit) {
-      co_return co_await refuse(stream_, head.target, 503, "application_not_ready", socket.error());
-    }
-    if (!socket) {
-      spdlog::error("gateway: {}", socket.error().what);
-      const Error error{ErrorKind::network, "the application does not answer", "", ""};
-      co_return co_await refuse(stream_, head.target, 502, "application_unavailable", error);
-    }
-    net::SocketStream upstream(std::move(*socket));
-    http::ResponseReader answers(upstream, state_->limits.relay.stall);
-    const auto relayed = co_await http::relay(head, reader_, stream_, answers, upstream, state_->limits.relay);
-    upstream.close();  // whatever the application still does for a client that is gone ends here
+    const bool may_reuse = internal::Upstream::may_reuse(head);
+    std::optional<bool> more;
+    while (!more) more = co_await exchange(head, may_reuse);
+    co_return *more;
+  }
+
+  // Nothing: the kept connection had been closed before the application saw the request, which may be put again.
+  Task<std::optional<bool>> exchange(const RequestHead& head, bool may_reuse) {
+    auto taken = co_await upstream_.take(may_reuse);
+    if (!taken) co_return co_await refuse_unconnected(head, taken.error());
+    auto upstream = std::move(*taken);
+    auto relayed =
+        co_await http::relay(head, reader_, stream_, upstream->answers, upstream->stream, state_->limits.relay);
     consumed_before_ = reader_.bytes_consumed();
+    if (relayed.end == Relayed::End::answered && relayed.upstream_reusable && may_reuse) {
+      upstream_.keep(std::move(upstream));
+      co_return relayed.client_reusable;
+    }
+    upstream->stream.close();  // whatever the application still does for a client that is gone ends here
     if (relayed.end == Relayed::End::answered) co_return relayed.client_reusable;
     if (relayed.answer_begun || relayed.error.kind == ErrorKind::cancelled) co_return false;
     if (relayed.end == Relayed::End::client_gone) {
       co_return co_await refuse(stream_, head.target, http::status_for(relayed.error), "invalid_request_error",
                                 relayed.error);
     }
+    if (upstream->reused && relayed.error.kind == ErrorKind::network && !relayed.timed_out) co_return std::nullopt;
     spdlog::error("gateway: the application failed: {}", relayed.error.what);
     co_return co_await refuse(stream_, head.target, 502, "application_failed", relayed.error);
+  }
+
+  Task<bool> refuse_unconnected(const RequestHead& head, const Error& why) {
+    if (why.kind == ErrorKind::limit) {
+      co_return co_await refuse(stream_, head.target, 503, "application_not_ready", why);
+    }
+    spdlog::error("gateway: {}", why.what);
+    const Error error{ErrorKind::network, "the application does not answer", "", ""};
+    co_return co_await refuse(stream_, head.target, 502, "application_unavailable", error);
   }
 
   void count_application_bytes() {
@@ -231,6 +247,7 @@ class ClientSession {
   net::Session& session_;
   TlsStream stream_;
   RequestReader reader_;
+  internal::Upstream upstream_;
   const std::string connection_name_ = base::to_hex(base::random_bytes(16));
   bool attested_ = false;
   bool relayed_ = false;               // a request, and with it the connection's name

@@ -20,8 +20,9 @@ struct State;
 // set here and never taken from a client.
 inline constexpr std::string_view kConnectionField = "Blindbox-Connection";
 
-// A fresh connection to the application for each request, so that closing it cancels that request and no other. An error
-// of ErrorKind::limit says that the application is not ready yet: the client gets 503 and is told to try again.
+// A fresh connection to the application. No two requests are under way on one, so that closing it cancels that request
+// and no other, and none serves two clients. An error of ErrorKind::limit says that the application is not ready yet: the
+// client gets 503 and is told to try again.
 using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 
 // Runs the escape attempts for a client's nonce: their result as JSON (blindbox/probe/report.h).
@@ -39,6 +40,10 @@ struct Limits {
   net::Duration idle = std::chrono::minutes(15);           // a warm connection of an attested client
   std::chrono::hours key_lifetime{24};
   net::Duration probe_interval = std::chrono::seconds(5);  // from the end of one run to the next
+  // How long a connection to the application serves one client's GETs, from its opening. Long enough that a burst does not
+  // feel the opening; short, since an application that serves one connection at a time keeps all other clients waiting
+  // meanwhile, and since no server ends an idle connection this early: the next request does not meet a closed one.
+  net::Duration kept = std::chrono::milliseconds(100);
   http::RelayLimits relay;
 };
 

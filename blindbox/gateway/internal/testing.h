@@ -65,6 +65,7 @@ class GatewayTest : public ::testing::Test {
         net::listen_tcp(loop_.get_executor(), {"127.0.0.1", 0}).value(), *responder_,
         [this]() -> net::Task<Result<net::Socket>> {
           if (not_ready_) co_return base::fail(ErrorKind::limit, "the application is not ready");
+          ++opened_;
           const std::uint16_t port = application_port_ != 0 ? application_port_ : application_->port();
           auto socket = co_await net::connect_tcp(local(port), kPatience);
           co_return socket;
@@ -125,6 +126,7 @@ class GatewayTest : public ::testing::Test {
   net::asio::io_context loop_;
   std::unique_ptr<net::asio::ssl::context> tls_ = attested_tls::make_client_context().value();
   std::atomic<int> handled_ = 0;
+  int opened_ = 0;  // connections to the application
   bool not_ready_ = false;
   std::function<void(Gateway&)> prepare_;  // before it starts
   std::uint16_t application_port_ = 0;     // another than application_'s, where set

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blindbox/gateway/internal/upstream.h"
+
+namespace blindbox::gateway::internal {
+
+using std::chrono::steady_clock;
+
+Upstream::Connection::Connection(net::Socket socket, net::Duration stall)
+    : stream(std::move(socket)), answers(stream, stall), expiry(stream.executor(), [this] { stream.close(); }) {}
+
+bool Upstream::may_reuse(const http::RequestHead& head) {
+  return head.method == "GET" && head.framing.kind == http::Framing::Kind::none;
+}
+
+net::Task<Result<std::unique_ptr<Upstream::Connection>>> Upstream::take(bool may_reuse) {
+  std::unique_ptr<Connection> kept = std::move(kept_);
+  if (kept) kept->expiry.stop();
+  // Not quiet: the application has closed it, or said what nobody asked for.
+  if (kept && may_reuse && kept->stream.quiet()) {
+    kept->reused = true;
+    co_return std::move(kept);
+  }
+  kept.reset();  // before another is opened: the application may serve one at a time
+  auto socket = co_await connect_();
+  if (!socket) co_return base::pass_on(socket);
+  co_return std::make_unique<Connection>(std::move(*socket), stall_);
+}
+
+void Upstream::keep(std::unique_ptr<Connection> connection) {
+  const auto left = lifetime_ - std::chrono::duration_cast<net::Duration>(steady_clock::now() - connection->opened);
+  if (left <= net::Duration::zero()) return;
+  connection->expiry.limit(left);
+  connection->expiry.start();
+  kept_ = std::move(connection);
+}
+
+}  // namespace blindbox::gateway::internal

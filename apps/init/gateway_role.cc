@@ -122,6 +122,11 @@ Result<void> run(const std::string& platform_text, uid_t application, const std:
   if (!said) return base::fail(ErrorKind::cancelled, "init has ended");
   auto service = decode_service(said->text);
   if (!service) return base::pass_on(service);
+  sandbox::HelperReach reach;
+  reach.folders = (*attester)->folders();
+  reach.reads_proc = !service->own_network;  // who listens on the application's port
+  reach.connect = service->port;
+  if (auto open = sandbox::confine_helper(reach); !open.empty()) spdlog::info("gateway: {}", open);
   return serve(*service, **attester, *std::move(acceptor), io);
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "blindbox/attester/platform.h"
 #include "blindbox/base/bytes.h"
@@ -24,6 +25,9 @@ class Attester {
 
   // For logs and banners: which interface, and where. An emulator's begins with "EMULATED".
   [[nodiscard]] virtual std::string description() const = 0;
+
+  // The folders in which attest() makes, reads, writes and removes files: all that whoever asks must leave open to it.
+  [[nodiscard]] virtual std::vector<std::string> folders() const { return {}; }
 };
 
 // ErrorKind::platform names everything that was looked for. An explicit choice never falls back on another.

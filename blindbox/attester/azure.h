@@ -16,6 +16,7 @@ class Azure : public Attester {
   // The directory's certificates, or where it has none the device's.
   Result<evidence::Evidence> attest(const ByteArray<64>& report_data) override;
   std::string description() const override;
+  std::vector<std::string> folders() const override { return device_->folders(); }
 
  private:
   Azure(std::string folder, std::unique_ptr<Attester> device)

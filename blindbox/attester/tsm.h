@@ -14,6 +14,7 @@ class Tsm : public Attester {
   // Makes a folder of its own for each report and removes it again, whatever happens.
   Result<evidence::Evidence> attest(const ByteArray<64>& report_data) override;
   std::string description() const override { return description_; }
+  std::vector<std::string> folders() const override { return {folder_}; }
 
  private:
   Tsm(std::string folder, std::string description) : folder_(std::move(folder)), description_(std::move(description)) {}

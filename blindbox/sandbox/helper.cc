@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "blindbox/sandbox/internal/identity.h"
+#include "blindbox/sandbox/internal/landlock.h"
 #include "blindbox/sandbox/internal/namespaces.h"
 #include "blindbox/sandbox/internal/record.h"
 #include "blindbox/sandbox/internal/seccomp.h"
@@ -71,5 +72,7 @@ Result<std::string> restrict_helper(const HelperRights& rights, pid_t parent) {
   if (auto why = internal::apply_seccomp(filter); !why.empty()) return not_protected(why);
   return notes;
 }
+
+std::string confine_helper(const HelperReach& reach) { return internal::apply_helper_landlock(reach); }
 
 }  // namespace blindbox::sandbox

@@ -149,4 +149,15 @@ void apply_landlock(const Settings& settings, Record& record) {
                 "abstract unix sockets, signals");
 }
 
+std::string apply_helper_landlock(const HelperReach& reach) {
+  const int version = landlock_version();
+  if (version == 0) return "this kernel has no Landlock";
+  Ruleset rules(version, version >= 4);
+  for (const std::string& folder : reach.folders) rules.allow(folder, rules.everything() & ~kExecute);
+  if (reach.reads_proc) rules.allow("/proc", kReadFile | kReadDir);
+  if (version >= 4 && reach.connect != 0) rules.allow_port(reach.connect, kConnectTcp);
+  if (auto why = rules.apply(); !why.empty()) return why;
+  return version >= 4 ? "" : "version " + std::to_string(version) + " of Landlock has no network rules";
+}
+
 }  // namespace blindbox::sandbox::internal

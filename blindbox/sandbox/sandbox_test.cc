@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "blindbox/sandbox/steps.h"
 #include "blindbox/sandbox/testing.h"
@@ -173,6 +174,11 @@ TEST_P(Tiers, HandsOutSocketsFromInside) {
   std::array<char, 16> answer{};
   ASSERT_EQ(::read(socket->get(), answer.data(), answer.size()), 6);
   EXPECT_STREQ(answer.data(), "inside");
+  // The keeper that handed it out is under a filter of its own by now, as the command is.
+  std::ifstream status("/proc/" + std::to_string(running->pid()) + "/status");
+  const std::string keeper{std::istreambuf_iterator<char>(status), {}};
+  EXPECT_THAT(keeper, HasSubstr("Seccomp:\t2\n"));
+  EXPECT_THAT(keeper, HasSubstr("NoNewPrivs:\t1\n"));
   EXPECT_EQ(running->wait(), 0);
 }
 

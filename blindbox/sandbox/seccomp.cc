@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/sandbox/internal/seccomp.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -132,6 +134,21 @@ std::string load_denied_arguments(const Filter& filter) {
 }
 
 }  // namespace
+
+std::string apply_keeper_seccomp(bool reads_children) {
+  Program program(SCMP_ACT_ERRNO(ENOSYS));
+  for (const char* const call : kKeeping) program.rule(SCMP_ACT_ALLOW, call);
+  for (const char* const call : {"mmap", "mprotect"}) program.rule(SCMP_ACT_ALLOW, call, {bits(2, PROT_EXEC, 0)});
+  for (const int family : {AF_INET, AF_INET6}) {
+    program.rule(SCMP_ACT_ALLOW, "socket",
+                 {equal(0, static_cast<std::uint64_t>(family)), equal(1, SOCK_STREAM | SOCK_CLOEXEC), equal(2, 0)});
+  }
+  if (reads_children) {
+    for (const char* const call : {"fstat", "newfstatat", "lseek", "readv"}) program.rule(SCMP_ACT_ALLOW, call);
+    program.rule(SCMP_ACT_ALLOW, "openat", {bits(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)});
+  }
+  return program.load();
+}
 
 std::string apply_seccomp(const Filter& filter) {
   std::string why = load_allowed(filter);

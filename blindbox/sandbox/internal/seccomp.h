@@ -16,4 +16,8 @@ struct Filter {
 // For the calling thread and what it makes. Needs no_new_privileges. Empty, or why not.
 [[nodiscard]] std::string apply_seccomp(const Filter& filter);
 
+// For the keeper, once it has forked the command: what its loop calls and no more. reads_children: it opens files, to
+// read, where no process namespace ends what the command has left behind. Needs no_new_privileges. Empty, or why not.
+[[nodiscard]] std::string apply_keeper_seccomp(bool reads_children);
+
 }  // namespace blindbox::sandbox::internal

@@ -56,6 +56,12 @@ inline constexpr auto kAllowed = std::to_array<const char*>({
 inline constexpr std::array kExecuting = {"execve", "execveat", "fork", "vfork", "wait4", "waitid", "kill", "tkill",
     "pidfd_open", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo"};
 
+// The keeper's: it reaps, waits, hands out sockets and passes signals on.
+inline constexpr auto kKeeping = std::to_array<const char*>({
+    "wait4", "waitid", "poll", "ppoll", "restart_syscall", "read", "recvfrom", "recvmsg", "sendmsg", "close", "kill",
+    "exit", "exit_group", "getpid", "brk", "munmap", "mremap", "madvise", "futex", "getrandom", "rt_sigprocmask",
+    "rt_sigreturn", "sched_yield"});
+
 // Dangerous and known: EPERM, as container engines answer, so that programs say what they were denied.
 inline constexpr std::array kBlocked = {
     // other processes

@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests/init"), str(ROOT / "tests/cli")]
@@ -46,6 +47,12 @@ class Sealed(container.Container):
 
     def processes(self):
         return [pid for pid in self.all_pids() if pid != self.process.pid]
+
+    def settle(self):
+        """Until the escape attempts of the start are over: theirs are processes that end."""
+        seen, patience = None, time.monotonic() + harness.PATIENCE
+        while seen != (seen := self.processes()) and time.monotonic() < patience:
+            time.sleep(1)
 
 
 class Plain:
@@ -148,6 +155,7 @@ def measure_load(stage, policy_file, made):
     names = [PLAIN]
     for one in made[1:]:
         one.ready()
+        one.settle()
         names.append(f"{one.posture()['tier']} tier")
     made[0].share_like(made[1])
     subprocess.run([LOAD, "load", policy_file,

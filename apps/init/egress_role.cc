@@ -31,7 +31,11 @@ Result<void> run() {
   egress::Settings settings;
   settings.listening = kListenerFd;
   settings.allowed = specification->egress;
-  return egress::run(std::move(settings));
+  settings.drain = kEgressDrain;
+  auto counted = egress::run(std::move(settings));
+  if (!counted) return base::pass_on(counted);
+  spdlog::info("egress: {}", egress::to_json(*counted));
+  return {};
 }
 
 }  // namespace

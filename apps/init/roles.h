@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Options {
 // Users of our own processes, where they may choose: nobody else's in any distribution.
 inline constexpr uid_t kGatewayUser = 65531;
 inline constexpr uid_t kEgressUser = 65532;
+
+// What the egress proxy has for its tunnels once the application is gone: they end with it.
+inline constexpr std::chrono::milliseconds kEgressDrain{500};
 
 // Process 1. Returns the container's exit status.
 [[nodiscard]] int run_supervisor(const Options& options, const std::vector<std::string>& container_environment);

@@ -177,7 +177,7 @@ void Supervisor::on_probe_end() {
 void Supervisor::on_application_end(int status) {
   application_.reset();
   kill_at_.reset();
-  if (egress_ > 0) (void)::kill(egress_, SIGKILL);
+  if (egress_ > 0) (void)::kill(egress_, SIGTERM);  // it says what it has counted
   egress_listener_.reset();
   last_status_ = status;
   spdlog::info("the application ended with status {}", status);
@@ -223,8 +223,19 @@ void Supervisor::end(int status) {
 }
 
 int Supervisor::finish() {
+  // Once: a second one would end it before it has spoken.
+  if (application_ && egress_ > 0) (void)::kill(egress_, SIGTERM);
   application_.reset();
   prober_.reset();
+  if (egress_ > 0) {
+    for (auto left = 2 * kEgressDrain; left.count() > 0; left -= std::chrono::milliseconds(5)) {
+      if (::waitpid(egress_, nullptr, WNOHANG) == egress_) {
+        egress_ = -1;
+        break;
+      }
+      (void)::poll(nullptr, 0, 5);
+    }
+  }
   for (const pid_t helper : {gateway_, egress_}) {
     if (helper <= 0) continue;
     (void)::kill(helper, SIGKILL);

@@ -58,7 +58,8 @@ struct Settings {
   net::Duration drain = std::chrono::seconds(5);
 };
 
-// Runs the proxy in this process until it is told to end. ErrorKind::io where a descriptor is none.
-[[nodiscard]] Result<void> run(Settings settings);
+// Runs the proxy in this process until it is told to end: what it had counted by then. ErrorKind::io where a descriptor
+// is none.
+[[nodiscard]] Result<Stats> run(Settings settings);
 
 }  // namespace blindbox::egress

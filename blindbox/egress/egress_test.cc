@@ -328,7 +328,8 @@ TEST(EgressRun, ObeysItsControlDescriptor) {
     settings.listening = acceptor.release();
     settings.allowed = {{"far.test", 443}};
     settings.control = ends[1];
-    ::_exit(run(std::move(settings)) ? 0 : 1);
+    const auto counted = run(std::move(settings));
+    ::_exit(counted && counted->connections == 1 ? 0 : 1);
   }
   ::close(ends[1]);
   Client client(loop, port);

@@ -57,7 +57,7 @@ net::Task<void> obey(Descriptor& control, Proxy& proxy, asio::io_context& io, ne
 
 }  // namespace
 
-Result<void> run(Settings settings) {
+Result<Stats> run(Settings settings) {
   asio::io_context io(1);
   base::Fd listening(settings.listening);
   base::Fd asking(settings.control);
@@ -79,7 +79,7 @@ Result<void> run(Settings settings) {
   });
   proxy.start();
   io.run();
-  return {};
+  return proxy.stats();
 }
 
 }  // namespace blindbox::egress

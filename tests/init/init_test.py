@@ -2,6 +2,7 @@
 """blindbox-init in real containers: what a client gets, what ends how, and what each profile reaches."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -202,6 +203,10 @@ class Egress(InitTest):
         self.assertIn("403 Forbidden", made.errors())
         self.assertRegex(made.errors(), "502|504")
         self.assertIn("Network is unreachable", made.errors())
+        counted = re.search(r"egress: (\{.*\})", made.errors())
+        self.assertTrue(counted, made.errors())
+        self.assertEqual(json.loads(counted[1])["refused"]["not_listed"], 1)
+        self.assertNotIn("unlisted", counted[1])
 
     def test_needs_a_network_of_its_own(self):
         made = self.start("root-moby", command=self.script, egress=["listed.invalid:80"], minimum_tier="filtered")

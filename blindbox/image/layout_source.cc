@@ -94,8 +94,17 @@ class LayoutSource final : public Source {
       if (name_.empty() || name == name_) out.push_back(i);
       if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
-    const bool one = out.size() == 1 || (!out.empty() && !name_.empty());
-    if (one) return out;
+    if (out.size() == 1 || (!out.empty() && !name_.empty())) return out;
+    const auto all = [&](const auto& holds) {
+      return name_.empty() && !entries.empty() && std::all_of(entries.begin(), entries.end(), holds);
+    };
+    // One image by several names, as "docker save NAME:1 NAME:2" writes it.
+    if (all([&](const Descriptor& entry) { return entry.digest == entries.front().digest; })) {
+      out.resize(1);
+      return out;
+    }
+    // No names and a platform each: index.json itself is the image's index.
+    if (names.empty() && all([](const Descriptor& entry) { return entry.platform.has_value(); })) return out;
     std::string list;
     for (const std::string& name : names) {
       if (list.size() < 1000) list += (list.empty() ? "" : ", ") + shown(name);

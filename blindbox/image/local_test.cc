@@ -74,8 +74,27 @@ TEST_F(LocalTest, a_layout_holds_several_images_by_name) {
   const auto replaced = copy_to(at + ":one");
   ASSERT_TRUE(replaced);
   expect_whole(at + ":one", second->digest);
+  expect_whole(at, second->digest);  // one image by two names
+  expect_bad(at + ":three", "there are: two, one");
   EXPECT_EQ(Json::parse(testing::read(folder_ / "layout/index.json"))["manifests"].size(), 2U);
   EXPECT_THAT(folder_.list("layout/blobs/sha256"), Each(Not(StartsWith("."))));
+}
+
+TEST_F(LocalTest, a_layout_without_names_may_be_an_images_index) {
+  const std::string at = "oci:" + (folder_ / "layout"), index = folder_ / "layout/index.json";
+  const auto ours = copy_to(at);
+  ASSERT_TRUE(ours);
+  auto json = Json::parse(testing::read(index));
+  json["manifests"][0]["platform"] = {{"os", "linux"}, {"architecture", "amd64"}};
+  auto other = json["manifests"][0];
+  other["platform"]["architecture"] = "arm64";
+  other["digest"] = "sha256:" + std::string(64, '1');
+  json["manifests"].insert(json["manifests"].begin(), other);
+  testing::write(index, json.dump());
+  expect_whole(at, ours->digest);
+  json["manifests"][0].erase("platform");
+  testing::write(index, json.dump());
+  expect_bad(at, "several images");
 }
 
 TEST_F(LocalTest, what_a_layout_has_is_skipped) {

@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <boost/asio/ip/address.hpp>
-#include <filesystem>
 #include <functional>
 
 #include "blindbox/base/file.h"
 #include "blindbox/egress/ranges.h"
-#include "blindbox/image/unpack.h"
 #include "blindbox/wrap/wrap.h"
+#include "build_contents.h"
 #include "images.h"
 #include "init_program.h"
-#include "temporary_folder.h"
 
 namespace blindbox::apps {
 namespace {
@@ -44,29 +42,6 @@ Result<void> check_egress(const specification::Specification& settings, const st
       return base::fail(ErrorKind::malformed, fmt::format("{}: egress to {} is never allowed", file, host),
                         fmt::format("it is {}", *range), "list the host's public name, or remove the entry");
     }
-  }
-  return {};
-}
-
-// Once unpacked as a runtime will: what would be refused there is not built, and not pushed to others.
-Result<void> check_contents(image::Source& source, const image::Image& original, std::vector<std::string>& notes) {
-  auto folder = TemporaryFolder::make("blindbox-build", "/var/tmp");
-  if (!folder) return base::pass_on(folder);
-  TransferProgress progress;
-  image::UnpackOptions unpack;
-  unpack.device_nodes = image::DeviceNodes::skip;
-  unpack.progress = std::ref(progress);
-  const std::string root = **folder / "rootfs";
-  auto done = image::unpack(source, original, root, unpack);
-  if (!done) return base::pass_on(done);
-  if (done->skipped_devices > 0) {
-    notes.push_back(
-        fmt::format("the image holds {} device nodes, which the application will not see", done->skipped_devices));
-  }
-  const std::string& place = original.config.working_dir;
-  std::error_code failed;
-  if (place.size() > 1 && !std::filesystem::is_directory(std::filesystem::symlink_status(root + "/" + place, failed))) {
-    notes.push_back("the working directory " + place + " is no folder of the image");
   }
   return {};
 }

@@ -28,6 +28,10 @@ json mounts(const BundleOptions& options) {
       mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}),
       mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}),
   });
+  // As every engine does, since images have none of their own: without it "localhost" is nobody's name.
+  if (!options.hosts.empty()) {
+    out.push_back(mount("/etc/hosts", "bind", options.hosts, {"bind", "ro", "nosuid", "nodev", "noexec"}));
+  }
   if (!options.emulator.empty()) {
     out.push_back(mount(options.emulator_inside.c_str(), "bind", options.emulator, {"rbind", "rw", "nosuid", "nodev"}));
   }

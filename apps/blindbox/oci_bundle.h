@@ -17,6 +17,7 @@ struct BundleOptions {
   std::string emulator;                  // a folder of this machine ...
   std::string emulator_inside;           // ... and where the container finds it
   std::string hostname;
+  std::string hosts;  // a file of this machine that the container finds as /etc/hosts; "": none
   unsigned user = 0;  // who starts it; another than root gets a user name space
                       // with itself as its root
   unsigned group = 0;

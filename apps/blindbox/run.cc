@@ -179,6 +179,9 @@ class Runner {
     bundle.emulator = folder_ / "guest";
     bundle.emulator_inside = kEmulatorInside;
     bundle.hostname = "blindbox";
+    bundle.hosts = folder_ / "hosts";
+    constexpr std::string_view kHosts = "127.0.0.1 localhost blindbox\n::1 localhost ip6-localhost ip6-loopback\n";
+    if (auto written = base::write_file(bundle.hosts, base::view(kHosts)); !written) return written;
     bundle.user = ::geteuid();
     bundle.group = ::getegid();
     return base::write_file(folder_ / "config.json", base::view(runtime_config(bundle)));

@@ -156,6 +156,11 @@ class Ending(RunTest):
             self.assertEqual(code, status, lines)
         self.nothing_is_left()
 
+    def test_localhost_is_a_name(self):
+        self.wrap("named", '/bin/busybox grep -q "^127.0.0.1 localhost" /etc/hosts && exit 9', "restart: never\n")
+        code, lines = self.start("named").wait()
+        self.assertEqual(code, 9, lines)
+
     def test_asked_to_end_before_anything_runs(self):
         process = self.start("sealed")
         process.wait_for_text("policy: ")

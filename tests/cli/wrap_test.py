@@ -223,6 +223,30 @@ class Wrap(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("nothing to run", err)
 
+    def noted(self, **config):
+        files = {"usr/bin/server": b"#!/bin/sh\n", "etc/passwd": b"root:x:0:0::/:\nweb:x:5:5::/:\n",
+                 "etc/group": b"root:x:0:\nweb:x:5:\n"}
+        usr = tarfile.TarInfo("bin")
+        usr.type, usr.linkname = tarfile.SYMTYPE, "/usr/bin"
+        image = images.docker_archive(self.folder / "noted.tar", [images.layer_of({**files, "bin": usr})],
+                                      ExposedPorts={"8000/tcp": {}}, **config)
+        return self.built("x", f"docker-archive:{image}")[1]
+
+    def test_what_would_not_start_is_noted(self):
+        self.initialise()
+        for config in ({"Entrypoint": ["/bin/server"]}, {"Cmd": ["server"]}, {"Cmd": ["./server"], "WorkingDir": "/bin"},
+                       {"Cmd": ["server"], "User": "web:web", "Env": ["PATH=/x:/bin"]},
+                       {"Cmd": ["server"], "User": "77:88"}):
+            self.assertEqual(self.noted(**config), "", config)
+        for config, note in (({"Entrypoint": ["/srv/none"]}, 'no program "/srv/none"'),
+                             ({"Cmd": ["server"], "Env": ["PATH=/sbin"]}, 'no program "server"'),
+                             ({"Cmd": ["/etc/../../../../bin/sh"]}, 'no program "/etc/'),
+                             ({"Cmd": ["server"], "User": "nobody"}, 'no user "nobody"'),
+                             ({"Cmd": ["server"], "User": "5:nogroup"}, 'no group "nogroup"'),
+                             ({"Cmd": ["server"], "User": "a\x1b[31m"}, 'no user "a?[31m"'),
+                             ({"Cmd": ["server"], "WorkingDir": "/none"}, "/none is no folder of the image")):
+            self.assertIn(note, self.noted(**config))
+
     def test_another_init_must_be_a_static_program(self):
         self.initialise()
         code, _, err = self.build("x", None, "--init", harness.BINARY)

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "blindbox/fetch/certificates.h"
 #include "blindbox/wrap/wrap.h"
 
 namespace blindbox::apps {
@@ -16,6 +17,7 @@ void add_image_options(CLI::App& command, ImageOptions& options) {
 image::Access access(const ImageOptions& options) {
   image::Access out;
   out.plain_http_on_loopback = options.plain_http;
+  out.certificate_folders = fetch::default_certificate_folders();
   out.download_folder = image::default_download_folder();
   out.warn = [](const std::string& what) { fmt::print(stderr, "blindbox: note: {}\n", what); };
   return out;

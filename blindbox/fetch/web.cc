@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/fetch/web.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <random>
 #include <thread>
 
+#include "blindbox/fetch/certificates.h"
 #include "blindbox/fetch/json.h"
 #include "blindbox/http/retry.h"
+#include "blindbox/net/deadline.h"
 #include "blindbox/net/web.h"
 
 namespace blindbox::fetch {
@@ -21,6 +25,13 @@ constexpr unsigned kMostRedirects = 5;
 constexpr unsigned kTooMany = 429;
 // What comes more slowly than this, after a while of patience, is no transfer but an attempt to keep us here.
 constexpr double kSlowest = 512;  // bytes a second
+
+bool is_slow(std::uint64_t bytes, steady_clock::time_point since) {
+  const std::chrono::duration<double> spent = steady_clock::now() - since;
+  return static_cast<double>(bytes) < kSlowest * spent.count();
+}
+
+std::string seconds(net::Duration time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
 bool is_redirect(unsigned status) {
   constexpr std::array<unsigned, 5> kRedirects = {301, 302, 303, 307, 308};
@@ -85,6 +96,17 @@ net::AddressFilter Web::filter_for(const Url& url) {
   };
 }
 
+Result<net::asio::ssl::context*> Web::context_for(const Url& url) {
+  if (!url.tls) return nullptr;
+  const std::string authority = url.authority();
+  if (const auto known = tls_.find(authority); known != tls_.end()) return known->second.get();
+  auto more = find_certificates(reach_.certificate_folders, authority);
+  if (!more) return base::pass_on(more);
+  auto made = net::make_web_context(*more);
+  if (!made) return base::pass_on(made);
+  return tls_.emplace(authority, std::move(*made)).first->second.get();
+}
+
 struct Web::Heard {
   WebAnswer answer;
   bool for_caller = false;
@@ -96,14 +118,10 @@ struct Web::Heard {
 
 net::Task<Result<WebAnswer>> Web::exchange(WebRequest request) {
   const NetworkLimits& limits = reach_.limits;
-  if (request.url.tls && !tls_) {
-    auto made = net::make_web_context();
-    if (!made) co_return base::pass_on(made);
-    tls_ = std::move(*made);
-  }
-  net::asio::ssl::context* const context = request.url.tls ? tls_.get() : nullptr;
+  auto context = context_for(request.url);
+  if (!context) co_return base::pass_on(context);
   net::AddressFilter filter = filter_for(request.url);
-  auto stream = co_await net::open_web(request.url.at, context, limits.connect, std::move(filter));
+  auto stream = co_await net::open_web(request.url.at, *context, limits.connect, std::move(filter));
   if (!stream) co_return base::pass_on(stream);
   http::Exchange exchange;
   exchange.method = request.method;
@@ -117,16 +135,25 @@ net::Task<Result<WebAnswer>> Web::exchange(WebRequest request) {
   exchange.stall = limits.stall;
   // Behind an upload the server reads all of it again before it answers.
   exchange.limit = request.make_body ? limits.answer * 5 : limits.answer;
+  const net::Duration exchange_limit = exchange.limit;
   Heard heard;
   heard.answer.url = request.url;
-  const http::OnHead on_head = [&heard, &request](const http::ResponseHead& head) {
+  net::Deadline silence(loop_.get_executor(), [this, &request, &exchange_limit] {
+    if (reach_.warn) {
+      reach_.warn(request.url.authority() + " has said nothing for " + seconds(reach_.limits.notice) + "; it has " +
+                  seconds(exchange_limit) + " in all");
+    }
+  });
+  silence.limit(request.make_body ? net::Duration::zero() : limits.notice);
+  silence.start();
+  const http::OnHead on_head = [&heard, &request, &silence](const http::ResponseHead& head) {
+    silence.stop();
     heard.for_caller = request.on_piece && (head.status == 200 || head.status == 206);
     return !heard.for_caller || !request.on_head || request.on_head(head);
   };
   const http::OnPiece on_piece = [&heard, &request, &limits](ByteView piece) {
     heard.bytes += piece.size();
-    const std::chrono::duration<double> spent = steady_clock::now() - heard.begin;
-    heard.slow = spent > 2 * limits.stall && static_cast<double>(heard.bytes) < kSlowest * spent.count();
+    heard.slow = steady_clock::now() - heard.begin > 2 * limits.stall && is_slow(heard.bytes, heard.begin);
     if (heard.slow) return false;
     if (heard.for_caller) return request.on_piece(piece);
     heard.oversize = heard.answer.body.size() + piece.size() > request.cap;
@@ -163,7 +190,16 @@ Result<WebAnswer> Web::ask_once(WebRequest request) {
     if (auto allowed = may_go(request.url); !allowed) return base::pass_on(allowed);
     auto answer = run(exchange(request));
     if (!answer && answer.error().kind == ErrorKind::network) {
-      answer.error().what = request.url.authority() + ": " + answer.error().what;
+      Error& error = answer.error();
+      const std::string authority = request.url.authority();
+      if (error.what.find("certificate verify failed") != std::string::npos) {
+        error.kind = ErrorKind::forbidden;  // another attempt would end the same
+        if (!reach_.certificate_folders.empty()) {
+          error.hint = "if its certificate comes from an authority of your own, put that authority's into " +
+                       reach_.certificate_folders.front() + "/" + authority + "/ca.crt";
+        }
+      }
+      error.what = authority + ": " + error.what;
     }
     if (!answer || !request.follow || !is_redirect(answer->status)) return answer;
     if (redirects == kMostRedirects) {
@@ -176,29 +212,37 @@ Result<WebAnswer> Web::ask_once(WebRequest request) {
   }
 }
 
-bool Web::pause(const Result<WebAnswer>& happened, unsigned attempt) const {
+void Web::Attempts::brought(std::uint64_t bytes) {
+  if (bytes == 0 || is_slow(bytes, since)) return;
+  *this = {};
+}
+
+bool Web::pause(const Result<WebAnswer>& happened, Attempts& attempts) const {
   const NetworkLimits& limits = reach_.limits;
-  if (attempt + 1 >= limits.attempts) return false;
+  if (++attempts.made >= limits.attempts) return false;
   if (happened ? !is_busy(happened->status) : happened.error().kind != ErrorKind::network) return false;
-  net::Duration wait = http::backoff(attempt, jitter(), limits.first_backoff);
+  net::Duration wait = http::backoff(attempts.made - 1, jitter(), limits.first_backoff);
   if (happened) {
     const net::Duration asked = http::retry_after(happened->field("retry-after"), base::now());
     if (asked > limits.longest_wait) return false;
     wait = std::max(wait, asked);
   }
+  const auto spent = std::chrono::duration_cast<net::Duration>(steady_clock::now() - attempts.since);
+  if (spent + wait > limits.whole) return false;
   constexpr std::chrono::seconds kWorthTelling{2};
-  if (wait >= kWorthTelling && reach_.warn) {
-    reach_.warn("waiting " + std::to_string(wait.count() / 1000) +
-                " s: " + (happened ? explain(*happened) : happened.error().what));
+  if (spent + wait >= kWorthTelling && reach_.warn) {
+    reach_.warn(fmt::format("{}; attempt {} of {} in {}", happened ? explain(*happened) : happened.error().what,
+                            attempts.made + 1, limits.attempts, seconds(wait)));
   }
   std::this_thread::sleep_for(wait);
   return true;
 }
 
 Result<WebAnswer> Web::ask(const WebRequest& request) {
-  for (unsigned attempt = 0;; ++attempt) {
+  Attempts attempts;
+  while (true) {
     auto answer = ask_once(request);
-    if (!pause(answer, attempt)) return answer;
+    if (!pause(answer, attempts)) return answer;
   }
 }
 

@@ -8,8 +8,10 @@
 #include <boost/asio/ssl/context.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "blindbox/fetch/url.h"
 #include "blindbox/http/client.h"
@@ -24,10 +26,14 @@ struct NetworkLimits {
   std::chrono::milliseconds longest_wait{std::chrono::seconds(60)};  // that a Retry-After may ask for
   std::chrono::milliseconds first_backoff{500};
   unsigned attempts = 5;
+  std::chrono::milliseconds whole{std::chrono::minutes(2)};    // of all attempts at one thing, while nothing comes
+  std::chrono::milliseconds notice{std::chrono::seconds(10)};  // of silence, before the user is told
 };
 
 // How the network is used: TLS with the system's trust store; plain HTTP goes to loopback addresses alone.
 struct Reach {
+  // Where certificates.h looks for more than the system's: nowhere by default.
+  std::vector<std::string> certificate_folders{};
   // Hears what is no failure: a wait, a helper that failed.
   std::function<void(const std::string&)> warn{};
   NetworkLimits limits{};
@@ -63,12 +69,20 @@ class Web {
   Web(Url server, Reach reach) : server_(std::move(server)), reach_(std::move(reach)) {}
 
   // Once, redirects apart. ErrorKind::network for the connection, ErrorKind::forbidden for a redirect that is not
-  // followed, ErrorKind::limit for an answer past its cap.
+  // followed and for a certificate that nobody known vouches for, ErrorKind::limit for an answer past its cap.
   [[nodiscard]] Result<WebAnswer> ask_once(WebRequest request);
   // As often as the limits say, while the server is busy or the network fails; then what came last.
   [[nodiscard]] Result<WebAnswer> ask(const WebRequest& request);
-  // Waits before another attempt (from 0) if one makes sense after what happened; false where not.
-  [[nodiscard]] bool pause(const Result<WebAnswer>& happened, unsigned attempt) const;
+
+  // Attempts at one thing that a caller makes itself, by ask_once.
+  struct Attempts {
+    unsigned made = 0;
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  // the first, or the last headway
+    // What brings next to nothing is no headway: a server could hold its client for ever with a byte at a time.
+    void brought(std::uint64_t bytes);
+  };
+  // Waits before another attempt if one makes sense after what happened; false where not.
+  [[nodiscard]] bool pause(const Result<WebAnswer>& happened, Attempts& attempts) const;
 
   [[nodiscard]] const Url& server() const { return server_; }
   // ErrorKind::forbidden for a URL that the server may not send its clients to.
@@ -77,6 +91,7 @@ class Web {
  private:
   struct Heard;
   net::Task<Result<WebAnswer>> exchange(WebRequest request);
+  [[nodiscard]] Result<net::asio::ssl::context*> context_for(const Url& url);
   [[nodiscard]] net::AddressFilter filter_for(const Url& url);
   [[nodiscard]] bool is_server(const Url& url) const { return url.origin() == server_.origin(); }
   [[nodiscard]] Result<WebAnswer> run(net::Task<Result<WebAnswer>> task);
@@ -84,7 +99,8 @@ class Web {
   Url server_;
   Reach reach_;
   boost::asio::io_context loop_;
-  std::unique_ptr<net::asio::ssl::context> tls_;  // made when it is needed first
+  // By authority, made when they are needed first: whom a registry's own authority vouches for is believed there alone.
+  std::map<std::string, std::unique_ptr<net::asio::ssl::context>> tls_;
   // Of the server's addresses: global where any of them is.
   std::optional<net::AddressKind> kind_;
 };

@@ -76,7 +76,8 @@ class RegistrySource final : public Source {
     auto download = Download::open(registry_->access().download_folder, descriptor);
     if (!download) return base::pass_on(download);
     bool from_earlier = download->received() > 0;
-    for (unsigned attempt = 0;;) {
+    Web::Attempts attempts;
+    while (true) {
       const std::uint64_t before = download->received();
       if (before < descriptor.size || descriptor.size == 0) {
         auto answer = fetch(descriptor, *download, progress);
@@ -84,14 +85,13 @@ class RegistrySource final : public Source {
           if (answer.error().kind == ErrorKind::malformed) download->discard();
           return base::pass_on(answer);
         }
-        // An attempt that brought something is worth another.
-        if (download->received() > before) attempt = 0;
+        if (download->received() > before) attempts.brought(download->received() - before);
         const bool whole = answer && (answer->status == kOk || answer->status == kPartial);
         if (!whole) {
           if (answer && answer->status == kBadRange && before > 0) {
             if (auto again = download->restart(); !again) return base::pass_on(again);
           }
-          if (registry_->web().pause(answer, attempt++)) continue;
+          if (registry_->web().pause(answer, attempts)) continue;
           if (!answer) return base::pass_on(answer);
           return tl::unexpected(registry_->failure("cannot fetch the blob " + descriptor.digest.text(), *answer));
         }

@@ -70,13 +70,15 @@ class RegistryTarget final : public Target {
 
   Result<void> put(const Descriptor& descriptor, const Blob& blob, const Progress& progress) override {
     if (blob.size != descriptor.size) return tl::unexpected(lying(descriptor, std::to_string(blob.size) + " bytes"));
-    for (unsigned attempt = 0;; ++attempt) {
+    Web::Attempts attempts;
+    while (true) {
       auto place = begin_upload();
       if (!place) return base::pass_on(place);
       const auto answer = upload(std::move(*place), descriptor, blob, progress);
       if (answer && answer->status == kCreated) return {};
-      // A broken upload is begun anew, elsewhere.
-      if (registry_->web().pause(answer, attempt)) continue;
+      // A broken upload is begun anew, elsewhere. What counts as waiting is what came behind the last piece.
+      attempts.since = last_sent_;
+      if (registry_->web().pause(answer, attempts)) continue;
       if (!answer) return tl::unexpected(answer.error());
       return tl::unexpected(registry_->failure("cannot store the blob " + descriptor.digest.text(), *answer));
     }
@@ -127,12 +129,17 @@ class RegistryTarget final : public Target {
     request.fields.emplace_back("Content-Type", "application/octet-stream");
     request.body_size = descriptor.size;
     request.make_body = [&] {
-      return [pieces = std::make_shared<Pieces>(descriptor, blob, progress)] { return pieces->next(); };
+      return [this, pieces = std::make_shared<Pieces>(descriptor, blob, progress)] {
+        last_sent_ = std::chrono::steady_clock::now();
+        return pieces->next();
+      };
     };
+    last_sent_ = std::chrono::steady_clock::now();
     return registry_->ask(std::move(request), false);
   }
 
   std::unique_ptr<Registry> registry_;
+  std::chrono::steady_clock::time_point last_sent_;  // a piece of a blob
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <mutex>
@@ -264,6 +265,39 @@ TEST_F(RegistryTest, one_that_stalls_is_left) {
     return {"HTTP/1.1 200 X\r\nContent-Length: " + std::to_string(layer_.size()) + "\r\n\r\n", true};
   });
   expect_refused(stalls, ErrorKind::network, "");
+}
+
+TEST_F(RegistryTest, one_that_stalls_is_not_waited_for_longer_than_the_whole) {
+  access_.limits.answer = access_.limits.stall = std::chrono::milliseconds(60);
+  access_.limits.whole = std::chrono::milliseconds(150);
+  access_.limits.notice = std::chrono::milliseconds(10);
+  access_.limits.attempts = 1000;
+  std::string warned;
+  access_.warn = [&](const std::string& text) { warned += text + "\n"; };
+  FakeRegistry silent([](const Heard&) { return Reply{"", true}; });
+  expect_refused(silent, ErrorKind::network, "timed out");
+  EXPECT_LE(silent.heard().size(), 4U);
+  EXPECT_THAT(warned, HasSubstr(silent.host() + " has said nothing for 1 s; it has 1 s in all"));
+  // Nor is a byte at a time worth all the attempts that it asks for.
+  std::atomic<std::size_t> given = 0;
+  FakeRegistry trickles([&](const Heard& heard) -> Reply {
+    if (!heard.target.ends_with(image_->layers[0].blob.digest.text())) return honest(heard);
+    const std::size_t from = given++, size = layer_.size();
+    return {"HTTP/1.1 " + std::string(from == 0 ? "200" : "206") + " X\r\nContent-Length: " +
+                std::to_string(size - from) + "\r\nContent-Range: bytes " + std::to_string(from) + "-" +
+                std::to_string(size - 1) + "/" + std::to_string(size) + "\r\n\r\n" + layer_.substr(from, 1),
+            true};
+  });
+  expect_refused(trickles, ErrorKind::network, "timed out");
+  EXPECT_LE(given, 4U);
+}
+
+TEST_F(RegistryTest, what_is_wrong_with_a_layer_names_it) {
+  FakeRegistry registry([this](const Heard& heard) -> Reply {
+    if (heard.target.ends_with(image_->layers[0].blob.digest.text())) return {answer(404, "")};
+    return honest(heard);
+  });
+  expect_refused(registry, ErrorKind::network, "layer 1 of 1, " + image_->layers[0].blob.digest.text());
 }
 
 TEST_F(RegistryTest, busy_ones_are_asked_again_as_they_wish) {

@@ -37,7 +37,7 @@ Result<Digest> choose(const Index& index, const Platform& wanted, std::vector<Pl
   if (found != nullptr) return found->digest;
   return fail(ErrorKind::usage, "the image is not there for " + wanted.text(),
               offered.empty() ? "its index names no platform" : "it is there for " + list(offered),
-              "choose one with --platform");
+              "choose one: --image-platform of \"build\", --platform of \"image\"");
 }
 
 }  // namespace
@@ -129,7 +129,9 @@ Result<Image> copy(Source& source, Target& target, const Image& image, const Pro
     return target.put(descriptor, *blob, progress);
   };
   for (const Layer& layer : image.layers) {
-    if (auto done = transfer(layer.blob); !done) return base::pass_on(done);
+    if (auto done = transfer(layer.blob); !done) {
+      return tl::unexpected(internal::in_layer(std::move(done.error()), image, layer));
+    }
   }
   // Its bytes were checked when the image was put together, wherever they came from.
   const Descriptor& config = image.manifest.config;

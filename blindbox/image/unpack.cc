@@ -93,15 +93,21 @@ Result<Unpacked> unpack(Source& source, const Image& image, const std::string& f
   if (!tree) return tl::unexpected(tree.error());
   internal::LayerWriter writer(*tree, options);
   std::uint64_t left = options.max_bytes;
-  for (const Layer& layer : image.layers) {
+  const auto add = [&](const Layer& layer) -> Result<void> {
     const auto blob = source.blob(layer.blob, options.progress);
     if (!blob) return tl::unexpected(blob.error());
     auto reader = internal::LayerReader::open(layer, *blob, layer_limit(layer, options, left));
     if (!reader) return base::pass_on(reader);
-    if (auto added = writer.add_layer(reader->tar()); !added) return base::pass_on(added);
-    if (auto whole = reader->finish(); !whole) return base::pass_on(whole);
+    if (auto added = writer.add_layer(reader->tar()); !added) return added;
+    if (auto whole = reader->finish(); !whole) return whole;
     left -= std::min(left, reader->tar().position());
     internal::tell(options.progress, layer.blob, Transfer::Stage::storing, layer.blob.size);
+    return {};
+  };
+  for (const Layer& layer : image.layers) {
+    if (auto added = add(layer); !added) {
+      return tl::unexpected(internal::in_layer(std::move(added.error()), image, layer));
+    }
   }
   if (auto finished = writer.finish(); !finished) return base::pass_on(finished);
   if (auto moved = sibling->become(*wanted); !moved) return base::pass_on(moved);

@@ -195,7 +195,8 @@ Error failure(const Wanted& wanted, const fetch::WebAnswer& answer) {
 // Until all of it is there, in as many attempts as it takes while each brings something.
 Result<void> fetch_all(fetch::Web& web, const Wanted& wanted, Part& part, const DownloadProgress& progress,
                        const std::stop_token& stop) {
-  for (unsigned tries = 0; wanted.bytes == 0 || part.size() < wanted.bytes;) {
+  fetch::Web::Attempts attempts;
+  while (wanted.bytes == 0 || part.size() < wanted.bytes) {
     const std::uint64_t before = part.size();
     auto answer = attempt(web, wanted, part, progress, stop);
     if (!answer && answer.error().kind != ErrorKind::network) {
@@ -203,11 +204,11 @@ Result<void> fetch_all(fetch::Web& web, const Wanted& wanted, Part& part, const 
       return base::pass_on(answer);
     }
     if (answer && (answer->status == kOk || answer->status == kPartial)) return {};
-    if (part.size() > before) tries = 0;
+    if (part.size() > before) attempts.brought(part.size() - before);
     if (answer && answer->status == kBadRange && before > 0) {
       if (auto again = part.restart(); !again) return again;
     }
-    if (web.pause(answer, tries++) || (answer && answer->status == kBadRange && before > 0)) continue;
+    if (web.pause(answer, attempts) || (answer && answer->status == kBadRange && before > 0)) continue;
     if (!answer) return base::pass_on(answer);
     return tl::unexpected(failure(wanted, *answer));
   }

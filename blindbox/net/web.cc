@@ -28,9 +28,25 @@ bool expect_name(SSL* session, const std::string& host) {
          SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
 }
 
+Result<void> add(ssl::context& to, const WebCertificates& more) {
+  error_code error;
+  for (const auto& authority : more.authorities) {
+    // Asio takes a text without any certificate for one with none to add.
+    const bool pem = authority.certificates.find("-----BEGIN ") != std::string::npos;
+    if (pem) to.add_certificate_authority(asio::buffer(authority.certificates), error);
+    if (!pem || error) return base::fail(ErrorKind::malformed, authority.file + " holds no certificate in PEM");
+  }
+  if (!more.client) return {};
+  to.use_certificate_chain(asio::buffer(more.client->certificates), error);
+  if (!error) to.use_private_key(asio::buffer(more.client->key), ssl::context::pem, error);
+  if (error)
+    return base::fail(ErrorKind::malformed, more.client->file + " and its key are no pair: " + error.message());
+  return {};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<ssl::context>> make_web_context() {
+Result<std::unique_ptr<ssl::context>> make_web_context(const WebCertificates& more) {
   error_code error;
   auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
   const bool new_enough = SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION) == 1;
@@ -39,6 +55,7 @@ Result<std::unique_ptr<ssl::context>> make_web_context() {
   if (error || !new_enough) {
     return base::fail(ErrorKind::io, "cannot prepare TLS with the system's trust store: " + error.message());
   }
+  if (auto added = add(*context, more); !added) return base::pass_on(added);
   return context;
 }
 

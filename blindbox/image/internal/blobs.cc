@@ -49,6 +49,14 @@ Error lying(const Descriptor& descriptor, const std::string& found) {
       "the image was damaged or tampered with; fetch it again from its publisher"};
 }
 
+Error in_layer(Error error, const Image& image, const Layer& layer) {
+  const auto number = &layer - image.layers.data() + 1;
+  const std::string name = "layer " + std::to_string(number) + " of " + std::to_string(image.layers.size()) + ", " +
+                           layer.blob.digest.text();
+  error.detail = error.detail.empty() ? name : name + "; " + error.detail;
+  return error;
+}
+
 void tell(const Progress& progress, const Descriptor& descriptor, Transfer::Stage stage, std::uint64_t done) {
   if (progress) progress({descriptor, stage, done});
 }

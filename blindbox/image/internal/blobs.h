@@ -24,6 +24,9 @@ using Write = std::function<Result<void>(ByteView)>;
 [[nodiscard]] Result<void> checked_copy(const Descriptor& descriptor, const Blob& blob, const Write& write,
                                         const Progress& progress);
 
+// The same, and in its detail which of the image's layers it was: "layer 2 of 5, sha256:...".
+[[nodiscard]] Error in_layer(Error error, const Image& image, const Layer& layer);
+
 void tell(const Progress& progress, const Descriptor& descriptor, Transfer::Stage stage, std::uint64_t done);
 
 // A folder and its parents, for the user alone where they are new.

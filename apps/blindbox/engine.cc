@@ -114,7 +114,9 @@ int run_engine(const Options& options) {
   api::App application(std::move(*engine), settings);
   boost::asio::io_context io;
   const Caretaker caretaker(io, application, keys);
-  http::Server server(io.get_executor(), kEngineListenFd, application.handler());
+  // Far more than run and wait: it is for the engine's queue to refuse, which is fair between tenants, and who leaves a
+  // request counts here until its step ends.
+  http::Server server(io.get_executor(), kEngineListenFd, application.handler(), {.requests_at_once = 256});
   server.start();
   tell_parent(engine_ready_line(application.model().name, application.model().tokenizer_sha256));
   io.run();

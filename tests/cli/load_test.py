@@ -164,7 +164,9 @@ class Crowd:
             begun = time.monotonic()
             reader, writer = await self.open()
             writer.write(request("/infill", key, self.hole(n_predict=8)))
-            self.expect("quiet", await asyncio.wait_for(read_answer(reader), LIMIT))
+            answer = await asyncio.wait_for(read_answer(reader), LIMIT)
+            if self.expect("quiet", answer) != 200:
+                self.wrong.append(f"quiet: refused for what others do: {answer}")
             writer.close()
             took.append(time.monotonic() - begun)
             await asyncio.sleep(0.3)
@@ -215,7 +217,6 @@ class Load(harness.StageTest):
             print(f"\n{counts}\nquiet: {len(took)} requests, middle {took[len(took) // 2]:.2f} s, worst "
                   f"{took[-1]:.2f} s; KiB {resident[-1]}")
             self.assertEqual(crowd.wrong[:5], [])
-            self.assertEqual(crowd.counts["quiet", 503], 0, "a tenant was refused for what others do")
             self.assertGreater(crowd.counts["quiet", 200], 0)
         # Nothing is stuck: what was left behind has gone, and all of it fits as in the beginning.
         wire.until(lambda: self.working() == 0)

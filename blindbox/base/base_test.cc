@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "blindbox/base/bytes.h"
 #include "blindbox/base/clock.h"
 #include "blindbox/base/digest.h"
+#include "blindbox/base/fd.h"
 #include "blindbox/base/file.h"
 #include "blindbox/base/reader.h"
 
@@ -105,6 +108,16 @@ TEST(File, WritesWholeFilesAndReadsUnderACap) {
     EXPECT_NE(sha256_file(never).error().what.find("no regular file"), std::string::npos) << never;
   }
   std::filesystem::remove(pipe);
+  int ends[2];  // as a shell hands over <(COMMAND)
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd from(ends[0]);
+  {
+    const Fd to(ends[1]);
+    ASSERT_EQ(::write(to.get(), "abc", 3), 3);
+  }
+  const auto handed_over = read_file("/dev/fd/" + std::to_string(from.get()), 10);
+  ASSERT_TRUE(handed_over) << handed_over.error().what;
+  EXPECT_EQ(as_text(*handed_over), "abc");
   EXPECT_FALSE(write_file(folder / "absent" / "f", view("x")));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "no temporary file is left";
   std::filesystem::remove_all(folder);

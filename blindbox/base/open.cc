@@ -21,6 +21,19 @@ const char* kind_of(mode_t mode) {
   }
 }
 
+// What a shell hands over by <(COMMAND), or the user by name: whoever waits there asked for it.
+bool names_own_descriptor(const std::string& path) {
+  return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
+}
+
+Result<Fd> waiting(Fd file, const std::string& path) {
+  const int flags = ::fcntl(file.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(file.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
+    return fail(ErrorKind::io, "cannot read " + path + ": " + std::strerror(errno));
+  }
+  return file;
+}
+
 }  // namespace
 
 Result<Fd> open_regular(const std::string& path) {
@@ -32,6 +45,7 @@ Result<Fd> open_regular(const std::string& path) {
   if (::fstat(file.get(), &info) != 0) {
     return fail(ErrorKind::io, "cannot read " + path + ": " + std::strerror(errno));
   }
+  if (S_ISFIFO(info.st_mode) && names_own_descriptor(path)) return waiting(std::move(file), path);
   if (!S_ISREG(info.st_mode)) {
     const bool folder = S_ISDIR(info.st_mode);
     return fail(ErrorKind::io, "cannot read " + path + ": " + kind_of(info.st_mode), "",

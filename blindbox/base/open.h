@@ -10,6 +10,7 @@
 namespace blindbox::base {
 
 // For reading. ErrorKind::io where there is nothing, and for folders, pipes, devices and sockets; never waits for a writer.
+// A descriptor that this process was given and that is named as one (/dev/fd/N, /dev/stdin) may be a pipe.
 [[nodiscard]] Result<Fd> open_regular(const std::string& path);
 
 }  // namespace blindbox::base

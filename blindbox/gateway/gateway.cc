@@ -212,7 +212,9 @@ class ClientSession {
     auto relayed =
         co_await http::relay(head, reader_, stream_, upstream->answers, upstream->stream, state_->limits.relay);
     consumed_before_ = reader_.bytes_consumed();
-    if (relayed.end == Relayed::End::answered && relayed.upstream_reusable && may_reuse) {
+    // Some applications send a body with an answer that has none: it may still be on its way.
+    const bool bodyless = relayed.status == 204 || relayed.status == 304;
+    if (relayed.end == Relayed::End::answered && relayed.upstream_reusable && may_reuse && !bodyless) {
       upstream_.keep(std::move(upstream));
       co_return relayed.client_reusable;
     }

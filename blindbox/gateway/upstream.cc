@@ -27,6 +27,8 @@ net::Task<Result<std::unique_ptr<Upstream::Connection>>> Upstream::take(bool may
 }
 
 void Upstream::keep(std::unique_ptr<Connection> connection) {
+  // What came with the answer and behind it would be taken for the next one.
+  if (connection->answers.bytes_received() != connection->answers.bytes_consumed()) return;
   const auto left = lifetime_ - std::chrono::duration_cast<net::Duration>(steady_clock::now() - connection->opened);
   if (left <= net::Duration::zero()) return;
   connection->expiry.limit(left);

@@ -135,6 +135,21 @@ TEST_F(UpstreamTest, WhatNobodyAskedForIsNobodysAnswer) {
   EXPECT_EQ(line->hear(), "") << "closed";
 }
 
+TEST_F(UpstreamTest, WhatComesBehindAnAnswerIsNobodysAnswer) {
+  for (const std::string& answer : {kAnswer + "ok" + kAnswer + "no", std::string("HTTP/1.1 204 No Content\r\n\r\nno"),
+                                    std::string("HTTP/1.1 304 Not Modified\r\n\r\n")}) {
+    start_by_hand(patient());
+    auto connected = attested();
+    EXPECT_TRUE(connected.client->send(kGet));
+    auto line = accept();
+    EXPECT_EQ(line->hear(), "/v1/models");
+    line->say(answer);
+    EXPECT_THAT(connected.client->receive(), StartsWith(answer.substr(9, 3)));
+    served(connected);
+    EXPECT_EQ(line->hear(), "") << "closed: " << answer;
+  }
+}
+
 TEST_F(UpstreamTest, AKeptConnectionIsClosedInTime) {
   Limits limits;
   limits.kept = milliseconds(20);

@@ -173,7 +173,10 @@ void measure_scan() {
   scan::IgnoreList none({}, {});
   for (const std::size_t repeat : {1U, 8U, 64U}) {
     std::string body = "[";
-    for (std::size_t i = 0; i < repeat; ++i) body += (i == 0 ? "" : ",") + infill_body();
+    for (std::size_t i = 0; i < repeat; ++i) {
+      if (i > 0) body += ',';
+      body += infill_body();
+    }
     body += "]";
     std::vector<double> times;
     for (int i = 0; i < 30; ++i) {

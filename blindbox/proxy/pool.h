@@ -30,8 +30,8 @@ struct PoolOptions {
   net::Duration hold{0};
   std::size_t most_held = 64;
   net::Duration first_backoff = std::chrono::milliseconds(250);  // http::backoff
-  // A refusal answers requests this long in place of the server, twice as long after each that follows, and a minute at
-  // most: judging evidence is work for both ends, and an editor asks with every key.
+  // The third refusal in a row answers requests this long in place of the server, each that follows twice as long, and 20
+  // seconds at most: judging evidence is work for both ends, and an editor asks with every key.
   net::Duration first_refusal = std::chrono::seconds(1);
   // How often start() looks after the connections: renews verdicts before requests have to, replaces what the server
   // closed, looks for a server that is away.

@@ -101,12 +101,15 @@ Task<void> Pool::upkeep_once() {
 
 // Connections that were refused together count once.
 void Pool::refused() {
+  constexpr unsigned kFree = 2;  // whoever mends a server tries it at once
   constexpr unsigned kMost = 6;
-  constexpr net::Duration kLongest = std::chrono::minutes(1);
+  constexpr net::Duration kLongest = std::chrono::seconds(20);
   const auto now = steady_clock::now();
   if (refusals_ > 0 && now < refused_until_) return;
-  refused_until_ = now + std::min(options_.first_refusal * (1U << std::min(refusals_, kMost)), kLongest);
   ++refusals_;
+  refused_until_ = now;
+  if (refusals_ <= kFree) return;
+  refused_until_ += std::min(options_.first_refusal * (1U << std::min(refusals_ - kFree - 1, kMost)), kLongest);
 }
 
 bool Pool::refusal_stands() const {

@@ -68,7 +68,9 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Takes the cookie out of a Cookie field's value; false where it is not there or holds something else.
+constexpr std::string_view kTokenCookies = "blindbox_token";  // what all their names begin with
+
+// Takes every proxy's cookie out of a Cookie field's value; false where ours is not there or holds something else.
 bool take_cookie(std::string& value, std::string_view name, std::string_view token) {
   std::string rest;
   bool found = false;
@@ -78,8 +80,9 @@ bool take_cookie(std::string& value, std::string_view name, std::string_view tok
     const std::string_view one = trimmed(left.substr(0, end));
     left.remove_prefix(std::min(end + 1, left.size()));
     const auto equals = one.find('=');
-    if (one.substr(0, equals) == name) {
-      found = found || (equals != std::string_view::npos && is_token(one.substr(equals + 1), token));
+    if (one.starts_with(kTokenCookies)) {
+      const bool ours = equals != std::string_view::npos && one.substr(0, equals) == name;
+      found = found || (ours && is_token(one.substr(equals + 1), token));
     } else if (!one.empty()) {
       rest += rest.empty() ? "" : "; ";
       rest += one;
@@ -91,7 +94,7 @@ bool take_cookie(std::string& value, std::string_view name, std::string_view tok
 
 }  // namespace
 
-std::string token_cookie(std::uint16_t port) { return "blindbox_token_" + std::to_string(port); }
+std::string token_cookie(std::uint16_t port) { return std::string(kTokenCookies) + "_" + std::to_string(port); }
 
 Result<void> take_token(http::RequestHead& head, std::string_view token, std::string_view cookie) {
   bool good = false;

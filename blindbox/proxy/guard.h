@@ -18,7 +18,8 @@ namespace blindbox::proxy {
 inline constexpr std::string_view kTokenField = "Blindbox-Token";
 // A browser keeps cookies by host and sends them to every port of it: proxies beside each other need names of their own.
 [[nodiscard]] std::string token_cookie(std::uint16_t port);
-// ErrorKind::forbidden unless one of them is the token, compared in constant time. An empty token admits nobody.
+// ErrorKind::forbidden unless one of them is the token, compared in constant time. An empty token admits nobody. The field
+// and the cookies of other proxies are taken out as well.
 [[nodiscard]] Result<void> take_token(http::RequestHead& head, std::string_view token, std::string_view cookie);
 
 // The value of a member of the target's query, not decoded; nullopt where it has none of that name.

@@ -102,7 +102,10 @@ Task<bool> EditorSession::serve_one() {
 
 Result<void> EditorSession::admit(RequestHead& head) {
   if (auto local = check_local_request(head); !local) return local;
-  if (state_->options.token.empty()) return {};
+  if (state_->options.token.empty()) {
+    std::ignore = take_token(head, "", "");  // what is meant for another proxy of this machine stays on it
+    return {};
+  }
   // The page's own address may bring it, since a browser's first request has no fields of ours.
   const auto offered = query_member(head.target, "token");
   if (offered && head.target.starts_with("/.blindbox/?")) head.fields.emplace_back(kTokenField, *offered);

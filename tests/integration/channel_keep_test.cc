@@ -325,6 +325,23 @@ TEST_F(ChannelKeep, ATokenIsAskedForAndGoesNoFurther) {
   EXPECT_THAT(std::string(http::find_field(browser.last().fields, "set-cookie").value_or("")), HasSubstr("HttpOnly"));
 }
 
+// A browser sends the cookies of every port of this machine.
+TEST_F(ChannelKeep, TokensOfOtherProxiesGoNoFurther) {
+  serve([](const Request& request, ResponseSink& sink, std::stop_token) {
+    std::string fields;
+    for (const auto& [name, value] : request.fields) fields += name + ": " + value + "\n";
+    sink.respond({200, "text/plain", fields, {}});
+  });
+  connect_all({{"work", "https://work", pool(gateway_->port())}});
+  const std::string seen =
+      ask("GET /x HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; blindbox_token_8766=theirs\r\nBlindbox-Token: theirs\r\n"
+          "Authorization: Bearer sk-of-the-server\r\n\r\n");
+  EXPECT_THAT(seen, StartsWith("200 "));
+  EXPECT_THAT(seen, HasSubstr("Cookie: a=b\n"));
+  EXPECT_THAT(seen, HasSubstr("sk-of-the-server"));
+  EXPECT_THAT(seen, Not(HasSubstr("theirs")));
+}
+
 TEST_F(ChannelKeep, ACompletionSurvivesAServerThatDiesUnderIt) {
   int served = 0;
   FarEnd far_end(loop_, [&](net::TlsStream& stream, Bytes challenge) -> Task<void> {

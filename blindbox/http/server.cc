@@ -165,7 +165,7 @@ net::Task<bool> answer_one(const StatePtr& state, RequestReader& reader, net::St
   const bool bodyless = head.framing.kind != Framing::Kind::chunked && head.framing.length == 0;
   if (!state->begin(bodyless)) {
     const Response busy = too_busy(head.target, "too many requests at once");
-    const auto put = co_await write_response(stream, busy, head.keep_alive);
+    const auto put = co_await write_response(stream, busy, head.keep_alive, head.method == "HEAD");
     co_return put&& head.keep_alive;
   }
   const auto answer = std::make_shared<internal::Answer>(stream.executor());

@@ -268,6 +268,8 @@ TEST_F(ServerTest, RefusesMoreRequestsAtOnceThanItsLimit) {
   EXPECT_TRUE(second.send(kGet));
   EXPECT_THAT(second.receive(), ::testing::StartsWith("503 {\"error\":"));
   EXPECT_EQ(find_field(second.last().fields, "retry-after"), "2");
+  EXPECT_TRUE(second.send("HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n"));
+  EXPECT_EQ(second.receive(true), "503 ");
   go_on.release();
   EXPECT_EQ(first.receive(), "200 GET /x ");
   go_on.release();

@@ -7,7 +7,7 @@
 namespace blindbox::scan::internal {
 namespace {
 
-constexpr std::size_t kMost = 16;
+constexpr std::size_t kMost = 32;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -117,7 +117,7 @@ std::string percent_decoded(std::string_view text) {
 }
 
 std::vector<std::string> file_names(std::string_view name) {
-  constexpr int kLayers = 3;  // "x.py:12 (working tree)"
+  constexpr int kLayers = 5;  // "`x.py:12:5` (working tree) [2]"
   Names names;
   std::string_view left = name;
   for (int layer = 0; layer < kLayers; ++layer) {

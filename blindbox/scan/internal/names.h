@@ -13,7 +13,7 @@ namespace blindbox::scan::internal {
 
 // Plain paths, "." and ".." resolved as text, "/" between the parts: the name as it stands first, then without what may be
 // decoration. It cannot be told from a part of the name, so whoever asks must ask for each. Empty where nothing is named;
-// sixteen at most.
+// thirty-two at most.
 [[nodiscard]] std::vector<std::string> file_names(std::string_view name);
 
 }  // namespace blindbox::scan::internal

@@ -79,7 +79,7 @@ class ClientSession {
         session_(session),
         stream_(std::move(socket), *state_->tls),
         reader_(stream_, state_->limits.request_stall),
-        upstream_(state_->application, state_->limits) {
+        upstream_(stream_.executor(), state_->application, state_->limits) {
     session_.own(stream_);
     ++state_->stats.connections;
   }

@@ -6,7 +6,7 @@ namespace blindbox::gateway::internal {
 using std::chrono::steady_clock;
 
 Upstream::Connection::Connection(net::Socket socket, net::Duration stall)
-    : stream(std::move(socket)), answers(stream, stall), expiry(stream.executor(), [this] { stream.close(); }) {}
+    : stream(std::move(socket)), answers(stream, stall) {}
 
 bool Upstream::may_reuse(const http::RequestHead& head) {
   return head.method == "GET" && head.framing.kind == http::Framing::Kind::none;
@@ -14,7 +14,7 @@ bool Upstream::may_reuse(const http::RequestHead& head) {
 
 net::Task<Result<std::unique_ptr<Upstream::Connection>>> Upstream::take(bool may_reuse) {
   std::unique_ptr<Connection> kept = std::move(kept_);
-  if (kept) kept->expiry.stop();
+  expiry_.stop();
   // Not quiet: the application has closed it, or said what nobody asked for.
   if (kept && may_reuse && kept->stream.quiet()) {
     kept->reused = true;
@@ -31,9 +31,9 @@ void Upstream::keep(std::unique_ptr<Connection> connection) {
   if (connection->answers.bytes_received() != connection->answers.bytes_consumed()) return;
   const auto left = lifetime_ - std::chrono::duration_cast<net::Duration>(steady_clock::now() - connection->opened);
   if (left <= net::Duration::zero()) return;
-  connection->expiry.limit(left);
-  connection->expiry.start();
   kept_ = std::move(connection);
+  expiry_.limit(left);
+  expiry_.start();
 }
 
 }  // namespace blindbox::gateway::internal

@@ -15,11 +15,13 @@ class Upstream {
     http::ResponseReader answers;
     std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
     bool reused = false;
-    net::Deadline expiry;  // while it is kept
   };
 
-  Upstream(ConnectApplication connect, const Limits& limits)
-      : connect_(std::move(connect)), stall_(limits.relay.stall), lifetime_(limits.kept) {}
+  Upstream(const net::Executor& executor, ConnectApplication connect, const Limits& limits)
+      : connect_(std::move(connect)),
+        stall_(limits.relay.stall),
+        lifetime_(limits.kept),
+        expiry_(executor, [this] { kept_.reset(); }) {}
 
   // Whether a request may go over a connection that has served another, and be repeated when that turns out closed: a
   // GET without a body alone. A body that the application did not read would be taken for the next request, and what
@@ -37,6 +39,7 @@ class Upstream {
   net::Duration stall_;
   net::Duration lifetime_;
   std::unique_ptr<Connection> kept_;
+  net::Deadline expiry_;  // of the kept one: a client that asks nothing more has no buffers here either
 };
 
 }  // namespace blindbox::gateway::internal

@@ -204,7 +204,7 @@ class ClientSession {
     co_return *more;
   }
 
-  // Nothing: the kept connection had been closed before the application saw the request, which may be put again.
+  // Nothing: the kept connection has been closed without a byte of an answer, and the request may be put again.
   Task<std::optional<bool>> exchange(const RequestHead& head, bool may_reuse) {
     auto taken = co_await upstream_.take(may_reuse);
     if (!taken) co_return co_await refuse_unconnected(head, taken.error());
@@ -225,7 +225,8 @@ class ClientSession {
       co_return co_await refuse(stream_, head.target, http::status_for(relayed.error), "invalid_request_error",
                                 relayed.error);
     }
-    if (upstream->reused && relayed.error.kind == ErrorKind::network && !relayed.timed_out) co_return std::nullopt;
+    const bool unanswered = upstream->heard_before == upstream->answers.bytes_received();
+    if (unanswered && relayed.error.kind == ErrorKind::network && !relayed.timed_out) co_return std::nullopt;
     spdlog::error("gateway: the application failed: {}", relayed.error.what);
     co_return co_await refuse(stream_, head.target, 502, "application_failed", relayed.error);
   }

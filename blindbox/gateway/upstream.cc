@@ -17,7 +17,7 @@ net::Task<Result<std::unique_ptr<Upstream::Connection>>> Upstream::take(bool may
   expiry_.stop();
   // Not quiet: the application has closed it, or said what nobody asked for.
   if (kept && may_reuse && kept->stream.quiet()) {
-    kept->reused = true;
+    kept->heard_before = kept->answers.bytes_received();
     co_return std::move(kept);
   }
   kept.reset();  // before another is opened: the application may serve one at a time

@@ -124,6 +124,14 @@ TEST_F(UpstreamTest, AnAnswerThatBreaksOffIsNotPutAgain) {
   line->close();
   EXPECT_THAT(connected.client->receive(), StartsWith("200 ("));
   EXPECT_EQ(opened_, 1);
+  auto other = attested();
+  line = served(other);
+  EXPECT_TRUE(other.client->send(kGet));
+  EXPECT_EQ(line->hear(), "/v1/models");
+  line->say("HTTP/1.1 200");
+  line->close();
+  EXPECT_THAT(other.client->receive(), StartsWith("502 ")) << "nor one that breaks off in its head";
+  EXPECT_EQ(opened_, 2);
 }
 
 TEST_F(UpstreamTest, WhatNobodyAskedForIsNobodysAnswer) {

@@ -14,7 +14,7 @@ class Upstream {
     net::SocketStream stream;
     http::ResponseReader answers;
     std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
-    bool reused = false;
+    std::optional<std::uint64_t> heard_before{};  // octets, when it was taken again; nothing of a fresh one
   };
 
   Upstream(const net::Executor& executor, ConnectApplication connect, const Limits& limits)

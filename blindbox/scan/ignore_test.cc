@@ -137,6 +137,8 @@ TEST_F(Ignore, NamesAreKnownAsClientsDecorateThem) {
                                   std::string("src/.env:12-20"),
                                   std::string("src/.env#L12-L20"),
                                   std::string("src/.env#L3"),
+                                  std::string("src/.env#L3C5-L4C1"),
+                                  std::string("src/.env:3:5-4:1"),
                                   std::string("a/.env (working tree)"),
                                   std::string("a/.env:12 (working tree)"),
                                   std::string("a/.env:12:5 (working tree)"),

@@ -37,9 +37,9 @@ std::string_view bare(std::string_view name) {
   return name.substr(first, name.find_last_not_of(kAround) - first + 1);
 }
 
-// "x.py:12", "x.py:12:5", "x.py:12-20", "x.py#L12-L20" and, of no decoration, the name itself.
+// "x.py:12", "x.py:12:5", "x.py:12-20", "x.py#L12-L20", "x.py#L12C5" and, of no decoration, the name itself.
 std::string_view without_lines(std::string_view name) {
-  const auto text = name.find_last_not_of("0123456789-,Ll");
+  const auto text = name.find_last_not_of("0123456789-,LlCc");
   if (text == std::string_view::npos || text == 0 || text + 1 == name.size()) return name;
   const bool lines = name[text] == ':' || name[text] == '#';
   return lines && std::ranges::any_of(name.substr(text), is_digit) ? name.substr(0, text) : name;

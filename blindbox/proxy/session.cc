@@ -131,6 +131,7 @@ Task<bool> EditorSession::forward(RequestHead head) {
   auto name = take_route(head);
   const Server* const server = name ? state_->find(*name) : nullptr;
   entry->path = head.target.substr(0, head.target.find('?'));
+  const auto blocked = scan_address(head, entry);  // first: the ledger gets the path of what is refused as well
   if (server == nullptr) {
     entry->outcome = "refused";
     const Error unknown{ErrorKind::protocol, "no server goes by the name that the request gives", "",
@@ -143,7 +144,7 @@ Task<bool> EditorSession::forward(RequestHead head) {
     co_return co_await refuse_entry(entry, head.target, 404, "invalid_request_error", relayed.error());
   }
   entry->server = server->name;
-  if (const auto blocked = scan_address(head, entry)) {
+  if (blocked) {
     entry->outcome = "blocked";
     co_return co_await refuse_entry(entry, head.target, 403, "blocked_by_scan", *blocked);
   }

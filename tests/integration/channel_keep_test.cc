@@ -213,6 +213,15 @@ TEST_F(ChannelKeep, SecretsAreBlockedBeforeAnythingLeaves) {
   EXPECT_EQ(gateway_->stats().application_bytes, 0U);
 }
 
+TEST_F(ChannelKeep, SecretsInAnAddressAreKeptFromTheLedgerWhateverBecomesOfTheRequest) {
+  serve_echo();
+  connect_all({{"work", "https://work", pool(gateway_->port())}});
+  for (const std::string from : {"/@nobody/", "/@No-Name/", "/.well-known/blindbox/../", "/"})
+    (void)ask("GET " + from + kSecret + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  for (const ledger::Entry& entry : entries()) EXPECT_THAT(entry.path, Not(HasSubstr(kSecret)));
+  EXPECT_EQ(entries().size(), 3U) << "what the guard refuses is no request";
+}
+
 TEST_F(ChannelKeep, SecretsAreRedactedAndTheAnswerSaysSo) {
   serve_echo();
   connect_all({{"work", "https://work", pool(gateway_->port())}}, scan::Mode::redact);

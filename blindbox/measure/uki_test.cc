@@ -115,6 +115,29 @@ TEST(Uki, Pcr4NamesWhatFirmwareLoads) {
   EXPECT_FALSE(measure_uki(image(sections))->pcr4) << "never compared";
 }
 
+// The format's own step 14, which firmware follows: what is left is counted, not what stands behind the last section.
+TEST(Uki, FirmwareHashesBytesAgainThatAGapMoved) {
+  constexpr std::size_t kGap = 8;
+  Bytes whole = image(debian());
+  const std::size_t last = kTable + 5 * 40 + 20;  // where the place of .linux stands
+  const std::size_t size = std::string_view("KERNEL").size() + 3;
+  const std::size_t sum = whole.size();
+  whole.insert(whole.end() - static_cast<std::ptrdiff_t>(size), kGap, std::byte{7});
+  internal::put(whole, last, static_cast<std::uint32_t>(whole.size() - size));
+  Bytes hashed;
+  const auto add = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) hashed.push_back(whole[i]);
+  };
+  add(0, kPe + 24 + 64);
+  add(kPe + 24 + 68, kPe + 24 + 144);
+  add(kPe + 24 + 152, sum - size);
+  add(whole.size() - size, whole.size());
+  add(sum, whole.size());
+  const auto measured = measure_uki(whole);
+  ASSERT_TRUE(measured) << measured.error().what;
+  EXPECT_EQ(measured->authenticode, base::sha256(hashed));
+}
+
 TEST(Uki, AnEmptySectionIsNone) {
   Sections sections = debian();
   sections[3].second = "";

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "blindbox/base/reader.h"
+#include "blindbox/measure/internal/verity.h"
 
 namespace blindbox::measure::internal {
 namespace {
@@ -71,29 +72,31 @@ Result<base::Sha256> authenticode(ByteView image) {
   if (!pe) return base::pass_on(pe);
   const std::size_t tail = pe->certificate_entry == 0 ? pe->checksum + 4 : pe->certificate_entry + 8;
   if (pe->headers_size > image.size() || pe->headers_size < tail) return bad_image("its headers end outside of it");
-  Bytes hashed;
+  Sha256Stream hashed;
   const auto add = [&](std::size_t begin, std::size_t end) {
-    const ByteView part = image.subspan(begin, end - begin);
-    hashed.insert(hashed.end(), part.begin(), part.end());
+    hashed.update(image.subspan(begin, end - begin));
   };
   add(0, pe->checksum);
   if (pe->certificate_entry != 0) add(pe->checksum + 4, pe->certificate_entry);
   add(tail, pe->headers_size);
-  std::size_t done = pe->headers_size;
+  std::size_t done = pe->headers_size;  // where the last section ended
+  std::size_t sum = done;               // SUM_OF_BYTES_HASHED
   std::ranges::stable_sort(pe->sections, {}, &PeSection::file_offset);
   for (const PeSection& section : pe->sections) {
     if (section.file_size == 0) continue;
-    // Each byte is in one section at most, else the sum below would mean nothing.
+    // Each byte is in one section at most, so that the sum below is never beyond the end.
     if (section.file_offset < done || section.file_size > image.size() - std::min(done, image.size()) ||
         section.file_offset > image.size() - section.file_size) {
       return bad_image("its sections overlap or end outside of it");
     }
     add(section.file_offset, std::size_t{section.file_offset} + section.file_size);
     done = std::size_t{section.file_offset} + section.file_size;
+    sum += section.file_size;
   }
-  if (pe->certificates_size > image.size() - done) return bad_image("its signatures are outside of it");
-  add(done, image.size() - pe->certificates_size);
-  return base::sha256(hashed);
+  // Step 14 counts from the sum and not from the last section's end: firmware hashes again what gaps before have moved.
+  if (pe->certificates_size > image.size() - sum) return bad_image("its signatures are outside of it");
+  add(sum, image.size() - pe->certificates_size);
+  return hashed.finish();
 }
 
 }  // namespace blindbox::measure::internal

@@ -169,6 +169,15 @@ TEST(Lint, WorkIsBounded) {
   ASSERT_FALSE(compared);
   EXPECT_EQ(compared.error().kind, ErrorKind::limit);
 
+  // Expressions that the C library would take gigabytes for.
+  for (const char* const repeat : {"+)", "*)+", "?)+"}) {
+    std::string pattern(60, '(');
+    pattern += "a";
+    for (int i = 0; i < 60; ++i) pattern += repeat;
+    policy.containers.front().environment = {{pattern + "=.+", "re2", false}};
+    EXPECT_TRUE(lint(with_policy(measure::write_rego(policy)), "t", std::nullopt)) << repeat;
+  }
+
   // One long value that everything names.
   arm["parameters"]["long"]["defaultValue"] = std::string(std::size_t{2} << 20, 'x');
   variables = nlohmann::json::array();

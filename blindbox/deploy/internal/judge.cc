@@ -29,6 +29,7 @@ constexpr Injected kInjected[] = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/
 
 // Each may compile an expression: templates of people have some thousand.
 constexpr std::size_t kMostComparisons = 100'000;
+constexpr std::size_t kShort = 1024;  // an expression's bytes by those of its text; what is longer counts as several
 
 class Judge {
  public:
@@ -219,7 +220,9 @@ class Judge {
                 const std::optional<std::string>& value, bool dropped) {
     bool unknown = false;
     for (const auto& rule : entry.rules) {
-      if (++compared_ > kMostComparisons) return;  // run() says so
+      // An expression's time grows with both lengths.
+      compared_ += 1 + rule.second.size() * (name.size() + (value ? value->size() : 0)) / kShort;
+      if (compared_ > kMostComparisons) return;  // run() says so
       const auto matched = matches(rule, name, value);
       if (matched.value_or(false)) return;
       unknown = unknown || !matched;

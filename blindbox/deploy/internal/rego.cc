@@ -121,6 +121,17 @@ RegoContainer container_of(const json& from) {
   return out;
 }
 
+// The C library turns x+ into xx*: a plus of a plus doubles what it compiles, a few dozen take all memory there is.
+bool repeats_repeats(std::string_view pattern) {
+  constexpr std::size_t kMost = 1;
+  std::size_t found = 0;
+  for (std::size_t i = 1; i < pattern.size(); ++i) {
+    const std::string_view before = ")+*?";
+    if (pattern[i] == '+' && before.find(pattern[i - 1]) != std::string_view::npos && ++found > kMost) return true;
+  }
+  return false;
+}
+
 // POSIX's extended expressions are what RE2's mostly are; "(?i)" alone is common and not among them.
 std::optional<bool> expression(std::string pattern, const std::string& text) {
   int flags = REG_EXTENDED | REG_NOSUB;
@@ -129,7 +140,7 @@ std::optional<bool> expression(std::string pattern, const std::string& text) {
     flags |= REG_ICASE;
   }
   if (pattern.size() > kPatternCap || text.size() > kPatternCap || pattern.find("(?") != std::string::npos ||
-      pattern.find_first_of("\\{") != std::string::npos) {
+      pattern.find_first_of("\\{") != std::string::npos || repeats_repeats(pattern)) {
     return std::nullopt;
   }
   regex_t compiled{};

@@ -113,7 +113,7 @@ struct Web::Heard {
   bool oversize = false;
   bool slow = false;
   std::uint64_t bytes = 0;
-  steady_clock::time_point begin = steady_clock::now();
+  steady_clock::time_point begin{};  // of the answer
 };
 
 net::Task<Result<WebAnswer>> Web::exchange(WebRequest request) {
@@ -148,6 +148,7 @@ net::Task<Result<WebAnswer>> Web::exchange(WebRequest request) {
   silence.start();
   const http::OnHead on_head = [&heard, &request, &silence](const http::ResponseHead& head) {
     silence.stop();
+    heard.begin = steady_clock::now();  // an upload, or a server that thought long, took its own time
     heard.for_caller = request.on_piece && (head.status == 200 || head.status == 206);
     return !heard.for_caller || !request.on_head || request.on_head(head);
   };

@@ -267,6 +267,18 @@ TEST_F(RegistryTest, one_that_stalls_is_left) {
   expect_refused(stalls, ErrorKind::network, "");
 }
 
+TEST_F(RegistryTest, one_that_thinks_long_is_not_taken_for_slow) {
+  access_.limits.stall = std::chrono::milliseconds(50);
+  access_.limits.answer = std::chrono::seconds(20);
+  FakeRegistry thinks([](const Heard&) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    std::this_thread::sleep_until(until);
+    return Reply{answer(403, "{}")};
+  });
+  expect_refused(thinks, ErrorKind::forbidden, "403");
+  EXPECT_EQ(thinks.heard().size(), 1U);
+}
+
 TEST_F(RegistryTest, one_that_stalls_is_not_waited_for_longer_than_the_whole) {
   access_.limits.answer = access_.limits.stall = std::chrono::milliseconds(60);
   access_.limits.whole = std::chrono::milliseconds(150);

@@ -37,7 +37,9 @@ Result<void> add(ssl::context& to, const WebCertificates& more) {
     if (!pem || error) return base::fail(ErrorKind::malformed, authority.file + " holds no certificate in PEM");
   }
   if (!more.client) return {};
-  to.use_certificate_chain(asio::buffer(more.client->certificates), error);
+  // OpenSSL would ask at the terminal, and wait there.
+  to.set_password_callback([](std::size_t, ssl::context::password_purpose) { return std::string(); }, error);
+  if (!error) to.use_certificate_chain(asio::buffer(more.client->certificates), error);
   if (!error) to.use_private_key(asio::buffer(more.client->key), ssl::context::pem, error);
   if (error)
     return base::fail(ErrorKind::malformed, more.client->file + " and its key are no pair: " + error.message());

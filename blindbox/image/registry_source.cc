@@ -77,6 +77,7 @@ class RegistrySource final : public Source {
     if (!download) return base::pass_on(download);
     bool from_earlier = download->received() > 0;
     Web::Attempts attempts;
+    std::uint64_t furthest = download->received();
     while (true) {
       const std::uint64_t before = download->received();
       if (before < descriptor.size || descriptor.size == 0) {
@@ -85,7 +86,11 @@ class RegistrySource final : public Source {
           if (answer.error().kind == ErrorKind::malformed) download->discard();
           return base::pass_on(answer);
         }
-        if (download->received() > before) attempts.brought(download->received() - before);
+        // What was had before and thrown away since is no headway: a registry could send it for ever.
+        if (download->received() > furthest) {
+          attempts.brought(download->received() - furthest);
+          furthest = download->received();
+        }
         const bool whole = answer && (answer->status == kOk || answer->status == kPartial);
         if (!whole) {
           if (answer && answer->status == kBadRange && before > 0) {

@@ -244,6 +244,16 @@ TEST_F(RegistryTest, and_another_day_if_it_must) {
   EXPECT_FALSE(keeps_partial());
 }
 
+TEST_F(RegistryTest, one_that_begins_again_and_again_is_left) {
+  FakeRegistry registry([this](const Heard& heard) -> Reply {
+    if (!heard.target.ends_with(image_->layers[0].blob.digest.text())) return honest(heard);
+    if (!heard.range.empty()) return {answer(416, "")};
+    return {"HTTP/1.1 200 X\r\nContent-Length: " + std::to_string(layer_.size()) + "\r\n\r\n" + layer_.substr(0, 1000)};
+  });
+  EXPECT_FALSE(pull(registry.host()));
+  EXPECT_LE(registry.heard().size(), 20U);
+}
+
 TEST_F(RegistryTest, an_old_part_that_is_wrong_is_fetched_anew) {
   testing::write(folder_ / ("downloads/sha256-" + std::string(image_->layers[0].blob.digest.hex()) + ".part"), "wrong");
   FakeRegistry registry([this](const Heard& heard) -> Reply {
@@ -271,8 +281,7 @@ TEST_F(RegistryTest, one_that_thinks_long_is_not_taken_for_slow) {
   access_.limits.stall = std::chrono::milliseconds(50);
   access_.limits.answer = std::chrono::seconds(20);
   FakeRegistry thinks([](const Heard&) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
-    std::this_thread::sleep_until(until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
     return Reply{answer(403, "{}")};
   });
   expect_refused(thinks, ErrorKind::forbidden, "403");

@@ -103,7 +103,7 @@ TEST(File, WritesWholeFilesAndReadsUnderACap) {
   // What has no writer, or no end.
   const std::string pipe = folder / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  for (const std::string& never : {pipe, std::string("/dev/zero")}) {
+  for (const std::string& never : {pipe, "/dev/fd/../../.." + std::string(pipe), std::string("/dev/zero")}) {
     EXPECT_EQ(read_file(never, 4).error().kind, ErrorKind::io) << never;
     EXPECT_NE(sha256_file(never).error().what.find("no regular file"), std::string::npos) << never;
   }

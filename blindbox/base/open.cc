@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 namespace blindbox::base {
 namespace {
@@ -23,7 +26,10 @@ const char* kind_of(mode_t mode) {
 
 // What a shell hands over by <(COMMAND), or the user by name: whoever waits there asked for it.
 bool names_own_descriptor(const std::string& path) {
-  return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
+  if (path == "/dev/stdin") return true;
+  return std::ranges::any_of(std::array{"/dev/fd/", "/proc/self/fd/"}, [&](std::string_view folder) {
+    return path.starts_with(folder) && path.find_first_not_of("0123456789", folder.size()) == std::string::npos;
+  });
 }
 
 Result<Fd> waiting(Fd file, const std::string& path) {

@@ -160,6 +160,8 @@ class Sandbox(unittest.TestCase):
         self.contained("x = ' ' * (1 << 32)", "memory")
         self.contained("x = []\nwhile True: x.append(bytearray(1 << 20))", "memory")
         self.contained("import resource; resource.setrlimit(resource.RLIMIT_AS, (-1, -1))")
+        # Segments live on when nobody has them mapped, which no bound on a program's own memory counts.
+        self.contained("import ctypes, sys\nctypes.CDLL(None).shmget(0, 4096, 0o1600) < 0 and sys.exit(1)")
 
     def test_output_ends(self):
         ran = sandbox.run("while True: print('x' * 1000)")

@@ -14,14 +14,17 @@ import typing
 PYTHON = "/usr/bin/python3"
 OUTPUT = 1 << 20  # bytes that it may print, and that any file of its may have
 
-# linux/audit.h; syscalls by which a program would be more than one, or speak to more than its files.
+# linux/audit.h; syscalls by which a program would be more than one, speak to more than its files, or hold memory that its
+# bounds do not count.
 ARCHITECTURES = {
     "x86_64": (0xC000003E, {"clone": 56, "fork": 57, "vfork": 58, "clone3": 435, "socket": 41, "ptrace": 101, "mount": 165,
                             "unshare": 272, "setns": 308, "bpf": 321, "userfaultfd": 323, "keyctl": 250, "add_key": 248,
-                            "perf_event_open": 298, "io_uring_setup": 425}),
+                            "perf_event_open": 298, "io_uring_setup": 425, "shmget": 29, "msgget": 68,
+                            "mq_open": 240}),
     "aarch64": (0xC00000B7, {"clone": 220, "clone3": 435, "socket": 198, "ptrace": 117, "mount": 40, "unshare": 97,
                              "setns": 268, "bpf": 280, "userfaultfd": 282, "keyctl": 219, "add_key": 217,
-                             "perf_event_open": 241, "io_uring_setup": 425}),
+                             "perf_event_open": 241, "io_uring_setup": 425, "shmget": 194, "msgget": 186,
+                             "mq_open": 180}),
 }
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000  # linux/seccomp.h; refused as EPERM
 

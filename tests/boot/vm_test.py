@@ -60,10 +60,12 @@ class Vm(unittest.TestCase):
         if ran.returncode:
             raise AssertionError(f"{arguments}: {ran}")
 
-    def build(self, folder):
+    def arguments(self):
         modules = sorted(machine.TOOLS.glob("kernel/lib/modules/*"))[-1]
-        ran = self.run_in(folder / "build-image", "--kernel", machine.kernel(), "--modules", modules, "--source",
-                          f"oci:{self.home}/layout")
+        return "--kernel", machine.kernel(), "--modules", modules, "--source", f"oci:{self.home}/layout"
+
+    def build(self, folder):
+        ran = self.run_in(folder / "build-image", *self.arguments())
         self.assertEqual(ran.returncode, 0, ran)
         return ran.stdout
 
@@ -73,14 +75,28 @@ class Vm(unittest.TestCase):
         self.assertIn("blindbox-init", serial[-4000:])
         self.assertNotIn("is not the one that was measured", serial)
 
+    def test_a_link_of_the_image_leads_root_nowhere(self):
+        folder = self.home / "link"
+        shutil.copytree(self.home / "vm", folder)
+        script = (folder / "build-image").read_text()
+        anchor = "# An image's link would"
+        (self.home / "outside").mkdir()
+        changed = script.replace(anchor, f'rm -rf "$work/root/etc"\nln -s {self.home}/outside "$work/root/etc"\n{anchor}')
+        self.assertNotEqual(script, changed)
+        (folder / "build-image").write_text(changed)
+        ran = self.run_in(folder / "build-image", *self.arguments())
+        self.assertNotEqual(ran.returncode, 0)
+        self.assertIn("the image's /etc is a link", ran.stderr)
+        self.assertEqual(list((self.home / "outside").iterdir()), [])
+
     def test_it_holds_what_was_said(self):
         folder = self.home / "look"
         shutil.copytree(self.home / "vm", folder)
         script = (folder / "build-image").read_text()
         # The same recipe over an image whose blindbox-init is the script above.
         (self.home / "look-init").write_bytes(LOOK)
-        changed = script.replace('mkdir -p "$work/root/dev"',
-                                 f'install -m 755 {self.home}/look-init "$work/root/.blindbox/init"\nmkdir -p "$work/root/dev"')
+        anchor = 'ln -sfT ../run/resolv.conf'
+        changed = script.replace(anchor, f'install -m 755 {self.home}/look-init "$work/root/.blindbox/init"\n{anchor}')
         self.assertNotEqual(script, changed)
         (folder / "build-image").write_text(changed)
         said = self.build(folder)

@@ -49,8 +49,13 @@ umask 022
 # that the same image gives the same hash.
 found=$(blindbox image unpack "$source" "$work/root")
 [ "$found" = "${image##*@}" ] || die "$source is $found, measured was ${image##*@}"
-mkdir -p "$work/root/dev" "$work/root/proc" "$work/root/sys" "$work/root/run" "$work/root/tmp" "$work/root/etc"
-[ -e "$work/root/etc/resolv.conf" ] || ln -s ../run/resolv.conf "$work/root/etc/resolv.conf"
+# An image's link would have root write where it leads on this machine.
+for folder in dev proc sys run tmp etc; do
+  [ ! -L "$work/root/$folder" ] || die "the image's /$folder is a link, and must be a folder"
+  mkdir -p "$work/root/$folder"
+done
+# The machine's own, as under every container engine.
+ln -sfT ../run/resolv.conf "$work/root/etc/resolv.conf"
 for folder in "" dev proc sys run tmp etc; do touch -hd @0 "$work/root/$folder"; done
 mksquashfs "$work/root" "$work/root.img" -noappend -no-progress -quiet -comp gzip -all-time 0 -mkfs-time 0 >/dev/null
 truncate -s %4096 "$work/root.img"
@@ -98,7 +103,7 @@ add_module() {
 }
 for module in dm_verity squashfs sev_guest $drivers; do add_module "$module"; done
 # No superblock: of the disk, which is the provider's, nothing is believed but what hashes right.
-sed "s/@ROOTHASH@/$roothash/; s/@VERITY@/${verity[*]}/" "$here/initrd-init" >"$into/init"
+sed "/^veritysetup open @VERITY@ /{ s/@ROOTHASH@/$roothash/; s/@VERITY@/${verity[*]}/; }" "$here/initrd-init" >"$into/init"
 chmod 755 "$into/init"
 cat >"$into/bin/dhcp" <<'END'
 #!/bin/busybox sh

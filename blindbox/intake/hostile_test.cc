@@ -106,6 +106,19 @@ TEST(Hostile, TwoOfWhatThereIsOneAreRefusedByName) {
   EXPECT_THAT(one.what, HasSubstr("a.json holds two different values: SEV-SNP report"));
 }
 
+// Twice at each of fourteen levels would be minutes.
+TEST(Hostile, NamedMembersWithinEachOtherAreReadOnce) {
+  std::string text = "\"";
+  for (int i = 0; i < 10; ++i)
+    text += "-----BEGIN CERTIFICATE-----\\n" + base::to_base64(genuine().certificates[0]) +
+            "\\n-----END CERTIFICATE-----\\n";
+  text += "\"";
+  for (int i = 0; i < 14; ++i) text = "{\"hcl_report\":" + text + "}";
+  const auto intake = read_blobs({{"it", bytes_of(text)}, {"report", genuine().report}});
+  ASSERT_TRUE(intake) << intake.error().what;
+  EXPECT_FALSE(intake->evidence.certificates.empty());
+}
+
 TEST(Hostile, EqualCopiesAreFine) {
   const auto intake = read_blobs({{"a", genuine().report},
                                   {"b", bytes_of(base::to_hex(genuine().report))},

@@ -89,7 +89,9 @@ TEST_F(TlsTest, a_registry_may_ask_for_the_clients_certificate) {
   const auto keyless = push(name);
   ASSERT_FALSE(keyless);
   EXPECT_THAT(keyless.error().what, HasSubstr("without its key"));
-  ASSERT_EQ(sh("cd " + folder_.path() + " && openssl ec -in client.key -aes256 -passout pass:x -out locked.key 2>/dev/null"), 0);
+  ASSERT_EQ(
+      sh("cd " + folder_.path() + " && openssl ec -in client.key -aes256 -passout pass:x -out locked.key 2>/dev/null"),
+      0);
   trust(registry, "locked.key", "client.key");
   const auto locked = push(name);
   ASSERT_FALSE(locked);

@@ -73,9 +73,7 @@ Result<base::Sha256> authenticode(ByteView image) {
   const std::size_t tail = pe->certificate_entry == 0 ? pe->checksum + 4 : pe->certificate_entry + 8;
   if (pe->headers_size > image.size() || pe->headers_size < tail) return bad_image("its headers end outside of it");
   Sha256Stream hashed;
-  const auto add = [&](std::size_t begin, std::size_t end) {
-    hashed.update(image.subspan(begin, end - begin));
-  };
+  const auto add = [&](std::size_t begin, std::size_t end) { hashed.update(image.subspan(begin, end - begin)); };
   add(0, pe->checksum);
   if (pe->certificate_entry != 0) add(pe->checksum + 4, pe->certificate_entry);
   add(tail, pe->headers_size);

@@ -69,7 +69,7 @@ Result<void> write_all(int fd, ByteView bytes) {
 
 Result<File> File::open(const std::string& path, std::uint64_t limit) {
   if (path == "-") return of(base::Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)), "standard input", limit);
-  auto file = base::open_regular(path);
+  auto file = base::open_input(path);
   if (!file) {
     Error error = std::move(file).error();
     if (!error.hint.empty()) error.hint = "standard input may be a pipe: name it -";

@@ -52,7 +52,7 @@ Sha512 sha512(ByteView bytes) {
 }
 
 Result<Sha256> sha256_file(const std::string& path) {
-  auto file = open_regular(path);
+  auto file = open_input(path);
   if (!file) return pass_on(file);
   const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) std::abort();

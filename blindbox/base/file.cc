@@ -22,7 +22,7 @@ tl::unexpected<Error> io_error(const std::string& what, const std::string& path)
 }  // namespace
 
 Result<Bytes> read_file(const std::string& path, std::size_t cap) {
-  auto file = open_regular(path);
+  auto file = open_input(path);
   if (!file) return pass_on(file);
   Bytes contents;
   Bytes piece(64 * 1024);

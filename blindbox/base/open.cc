@@ -42,7 +42,7 @@ Result<Fd> waiting(Fd file, const std::string& path) {
 
 }  // namespace
 
-Result<Fd> open_regular(const std::string& path) {
+Result<Fd> open_input(const std::string& path) {
   // O_NONBLOCK: open() of a pipe without a writer waits, that of a device may do anything. On a regular file it means
   // nothing.
   Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));

@@ -9,8 +9,9 @@
 
 namespace blindbox::base {
 
-// For reading. ErrorKind::io where there is nothing, and for folders, pipes, devices and sockets; never waits for a writer.
-// A descriptor that this process was given and that is named as one (/dev/fd/N, /dev/stdin) may be a pipe.
-[[nodiscard]] Result<Fd> open_regular(const std::string& path);
+// A regular file, for reading, or a pipe that this process was given and that is named as a descriptor of its own
+// (/dev/fd/N, /dev/stdin): what a shell makes of <(COMMAND). ErrorKind::io where there is nothing, and for folders, devices,
+// sockets and all other pipes; never waits for a writer.
+[[nodiscard]] Result<Fd> open_input(const std::string& path);
 
 }  // namespace blindbox::base

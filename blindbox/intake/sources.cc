@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "blindbox/base/fd.h"
+#include "blindbox/base/open.h"
 #include "blindbox/intake/internal/session.h"
 
 namespace blindbox::intake {
@@ -74,11 +75,17 @@ Result<Opened> open_source(const std::string& name) {
   return out;
 }
 
-Result<Bytes> read_opened(const Opened& file, const std::string& name) {
-  if (!S_ISREG(file.info.st_mode)) {
-    return fail(ErrorKind::io, "cannot read " + name + ": it is no regular file", "",
-                "a pipe is read as the standard input: blindbox verify - < " + name);
+// What is no regular file and was named all the same: read where a shell handed it over.
+Result<Bytes> read_handed_over(const std::string& name) {
+  auto file = base::open_input(name);
+  if (!file) {
+    file.error().hint = "a pipe is read as the standard input: blindbox verify - < " + name;
+    return base::pass_on(file);
   }
+  return read_all(file->get(), name);
+}
+
+Result<Bytes> read_opened(const Opened& file, const std::string& name) {
   if (static_cast<std::uint64_t>(file.info.st_size) > kFileCap) return too_large(name);
   return read_all(file.fd.get(), name);
 }
@@ -132,7 +139,7 @@ Result<void> gather(const std::string& source, Gathered& out) {
   auto file = open_source(source);
   if (!file) return base::pass_on(file);
   if (S_ISDIR(file->info.st_mode)) return gather_folder(source, out);
-  auto bytes = read_opened(*file, source);
+  auto bytes = S_ISREG(file->info.st_mode) ? read_opened(*file, source) : read_handed_over(source);
   if (!bytes) return base::pass_on(bytes);
   return add({source, *std::move(bytes)}, out);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files, folders, and what is neither.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -89,6 +90,20 @@ TEST_F(Sources, WhatCannotBeReadIsAnIoError) {
     EXPECT_EQ(refused.error().kind, ErrorKind::io) << source;
     EXPECT_THAT(refused.error().what, HasSubstr(source));
   }
+}
+
+TEST_F(Sources, WhatAShellHandsOverIsRead) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const base::Fd from(ends[0]);
+  {
+    const base::Fd to(ends[1]);
+    const auto& report = genuine().report;
+    ASSERT_EQ(::write(to.get(), report.data(), report.size()), static_cast<ssize_t>(report.size()));
+  }
+  const auto intake = read_sources({"/dev/fd/" + std::to_string(from.get())});
+  ASSERT_TRUE(intake) << intake.error().what;
+  EXPECT_EQ(intake->sources.size(), 1U);
 }
 
 TEST_F(Sources, AFolderOfManyFilesIsRead) {

@@ -6,6 +6,7 @@ With --example also beside the server of 2023. --only measures some of it, where
 import argparse
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import tempfile
@@ -150,6 +151,9 @@ def main():
                         "that has torch, transformers, fastapi and uvicorn; parts are example-N")
     options = parser.parse_args()
     parts = options.only.split(",") if options.only else ["example-1", "example-4"] if options.example else PARTS
+    for part in parts:
+        if not re.fullmatch(r"first|stall|cancel|memory|(typing|example)-[1-9]\d?", part):
+            parser.error(f"there is no part \"{part}\": {', '.join(PARTS)}")
     bench = Bench(options)
     with tempfile.TemporaryDirectory() as folder:
         model = f"{folder}/random.gguf"

@@ -61,9 +61,13 @@ def started(model):
         die(f"there is no blindbox at {harness.BINARY}", "build it, or name one with BLINDBOX_BINARY")
     stage = harness.Stage()
     try:
-        stage.emulator()
-        policy = stage.policy()
-        yield stage.connect(stage.serve().url, policy).url
+        try:
+            stage.emulator()
+            policy = stage.policy()
+            url = stage.connect(stage.serve().url, policy).url
+        except AssertionError as problem:
+            die(f"{model} cannot be served: {problem}")
+        yield url
     finally:
         stage.close()
 

@@ -23,6 +23,8 @@ _parser.add_argument("--clients", type=int, default=48)
 OPTIONS, sys.argv[1:] = _parser.parse_known_args()  # the rest is unittest's
 SECONDS, CLIENTS = OPTIONS.seconds, OPTIONS.clients
 TENANTS = 8
+if not (SECONDS >= 3 and CLIENTS >= TENANTS):
+    _parser.error(f"at least 3 seconds and {TENANTS} clients, one of each tenant")
 LIMIT = 330  # seconds in which whoever is accepted is answered: the server's own limit is 300
 CODE = "".join(f"def part_{n}(items, {n}):\n    return sum(items) + {n}\n\n\n" for n in range(5))
 RUBBISH = [b"", b"{", b"[" * 5000, b'{"prompt":', b'{"prompt":"\xff"}', b'{"prompt":[99999999]}',

@@ -29,7 +29,8 @@ using ConnectApplication = std::function<net::Task<Result<net::Socket>>()>;
 using Probe = std::function<net::Task<Result<std::string>>(attested_tls::Nonce)>;
 
 // A client's connection, by the name that kConnectionField gave it, has ended after requests were relayed on it: nobody
-// will show that name again. Not told where the gateway itself ends.
+// will show that name again. Told before the gateway counts the connection as gone, so not for long; not told of those that
+// a gateway's destructor closes.
 using ConnectionEnded = std::function<net::Task<void>(std::string name)>;
 
 struct Limits {

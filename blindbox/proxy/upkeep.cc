@@ -99,7 +99,7 @@ Task<void> Pool::upkeep_once() {
   if (connection) give_back(std::move(*connection));
 }
 
-// Connections that were refused together count once.
+// While a refusal stands, connections that were refused beside it count no more.
 void Pool::refused() {
   constexpr unsigned kFree = 2;  // whoever mends a server tries it at once
   constexpr unsigned kMost = 6;

@@ -35,7 +35,7 @@ Result<measure::LayerMeasurement> measure_blob(image::Source& source, const imag
   if (file.get() < 0 || ::lseek(file.get(), static_cast<off_t>(blob->begin), SEEK_SET) < 0) {
     return base::fail(ErrorKind::io, "cannot open the layer " + layer.blob.digest.text() + " again");
   }
-  return measure::measure_layer(std::move(file), layer.blob.digest.text(), options);
+  return measure::measure_layer(std::move(file), layer.blob.digest.text(), options, blob->size);
 }
 
 }  // namespace

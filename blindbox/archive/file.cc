@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -78,7 +79,7 @@ Result<File> File::open(const std::string& path, std::uint64_t limit) {
   return of(std::move(*file), path, limit);
 }
 
-Result<File> File::of(base::Fd file, const std::string& name, std::uint64_t limit) {
+Result<File> File::of(base::Fd file, const std::string& name, std::uint64_t limit, std::uint64_t length) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return io_error("cannot read " + name);
   if (S_ISDIR(info.st_mode)) return base::fail(ErrorKind::io, "cannot read " + name + ": it is a folder");
@@ -94,7 +95,9 @@ Result<File> File::of(base::Fd file, const std::string& name, std::uint64_t limi
   opened.file_ = std::move(file);
   opened.name_ = name;
   opened.begin_ = static_cast<std::uint64_t>(begin);
-  opened.end_ = std::max(opened.begin_, static_cast<std::uint64_t>(info.st_size));
+  opened.file_size_ = static_cast<std::uint64_t>(info.st_size);
+  opened.end_ = std::max(opened.begin_, opened.file_size_);
+  opened.end_ = opened.begin_ + std::min(length, opened.end_ - opened.begin_);
   opened.modified_ = modified(info);
   if (opened.end_ - opened.begin_ > limit) {
     return base::fail(ErrorKind::limit, name + " has more than " + std::to_string(limit) + " bytes");
@@ -114,7 +117,7 @@ Result<std::unique_ptr<Source>> File::stream(std::uint64_t limit) const {
 Result<void> File::unchanged() const {
   struct stat info {};
   if (::fstat(file_.get(), &info) != 0) return io_error("cannot read " + name_);
-  if (static_cast<std::uint64_t>(info.st_size) != end_ || modified(info) != modified_) {
+  if (static_cast<std::uint64_t>(info.st_size) != file_size_ || modified(info) != modified_) {
     return base::fail(ErrorKind::io, name_ + " was changed while it was read", "", "measure it again");
   }
   return {};

@@ -2,6 +2,7 @@
 // A file that may be read more than once, whatever it is read from.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,9 @@ class File {
  public:
   // "-" is standard input. ErrorKind::io where it cannot be read, ErrorKind::limit where it has more than limit bytes.
   [[nodiscard]] static Result<File> open(const std::string& path, std::uint64_t limit);
-  [[nodiscard]] static Result<File> of(base::Fd file, const std::string& name, std::uint64_t limit);
+  // From the file's position on, and no further than length bytes where it is seekable: a part of a larger file.
+  [[nodiscard]] static Result<File> of(base::Fd file, const std::string& name, std::uint64_t limit,
+                                       std::uint64_t length = std::numeric_limits<std::uint64_t>::max());
 
   // The bytes as they are, from begin() on.
   [[nodiscard]] std::uint64_t begin() const { return begin_; }
@@ -36,6 +39,7 @@ class File {
   std::string name_;
   std::uint64_t begin_ = 0;  // where the archive begins: standard input may have been read from
   std::uint64_t end_ = 0;
+  std::uint64_t file_size_ = 0;
   std::int64_t modified_ = 0;
 };
 

@@ -172,8 +172,9 @@ Result<LayerMeasurement> measure_layer(const std::string& path, const LayerOptio
   return measure_opened(File::open(path, file_limit(options)), options);
 }
 
-Result<LayerMeasurement> measure_layer(base::Fd file, const std::string& name, const LayerOptions& options) {
-  return measure_opened(File::of(std::move(file), name, file_limit(options)), options);
+Result<LayerMeasurement> measure_layer(base::Fd file, const std::string& name, const LayerOptions& options,
+                                       std::uint64_t length) {
+  return measure_opened(File::of(std::move(file), name, file_limit(options), length), options);
 }
 
 }  // namespace blindbox::measure

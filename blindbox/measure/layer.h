@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "blindbox/base/digest.h"
@@ -32,8 +33,10 @@ struct LayerMeasurement {
 // without a name, since two passes are made. Memory follows the number of files, not their sizes. ErrorKind::malformed
 // for what the hosts refuse too, ErrorKind::limit past max_size or 8 Mi files, ErrorKind::io.
 [[nodiscard]] Result<LayerMeasurement> measure_layer(const std::string& path, const LayerOptions& options = {});
-// The same of a descriptor, from its position on; name is for messages.
+// The same of a descriptor, from its position on, and no further than length bytes: a layer inside an archive of images
+// ends there, whatever follows. name is for messages.
 [[nodiscard]] Result<LayerMeasurement> measure_layer(base::Fd file, const std::string& name,
-                                                     const LayerOptions& options = {});
+                                                     const LayerOptions& options = {},
+                                                     std::uint64_t length = std::numeric_limits<std::uint64_t>::max());
 
 }  // namespace blindbox::measure

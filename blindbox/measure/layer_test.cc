@@ -57,6 +57,27 @@ TEST(Layer, ZstandardIsTheSameLayer) {
   EXPECT_EQ(cut.error().kind, ErrorKind::malformed);
 }
 
+// As a layer stands in an archive of images: neither what is before nor what is behind it is read.
+TEST(Layer, APartOfALargerFile) {
+  const Bytes plain = made("links.tar");
+  const auto expected = measured(plain);
+  ASSERT_TRUE(expected);
+  std::size_t end = plain.size();
+  while (base::all_zero(ByteView(plain).subspan(end - 512, 512))) end -= 512;
+  const Bytes other = made("times.tar");
+  for (const Bytes& layer : {Bytes(plain.begin(), plain.begin() + static_cast<std::ptrdiff_t>(end)), zstd(plain)}) {
+    Bytes whole = other;
+    whole.insert(whole.end(), layer.begin(), layer.end());
+    whole.insert(whole.end(), other.begin(), other.end());
+    base::Fd file(::memfd_create("archive", MFD_CLOEXEC));
+    ASSERT_EQ(::write(file.get(), whole.data(), whole.size()), static_cast<ssize_t>(whole.size()));
+    ::lseek(file.get(), static_cast<off_t>(other.size()), SEEK_SET);
+    const auto part = measure_layer(std::move(file), "part", {}, layer.size());
+    ASSERT_TRUE(part) << part.error().what;
+    EXPECT_EQ(part->root_hash, expected->root_hash);
+  }
+}
+
 TEST(Layer, ABombMeetsTheLimit) {
   const Bytes zeros(std::size_t{32} << 20);
   LayerOptions options;

@@ -12,7 +12,7 @@
 
 namespace blindbox::measure {
 
-// A variable that the host may set. strategy: "string" compares, "re2" matches the whole entry.
+// A variable that the host may set. "string" compares, "re2" is found anywhere in NAME=value.
 struct EnvironmentRule {
   std::string pattern;
   std::string strategy = "string";

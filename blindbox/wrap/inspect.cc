@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "blindbox/archive/source.h"
 #include "blindbox/archive/tar_reader.h"
 #include "blindbox/wrap/wrap.h"
 
@@ -13,10 +14,25 @@ using base::fail;
 
 constexpr std::size_t kLayerCap = std::size_t{32} << 20;
 
-// The whole layer, whose digest is the one that the manifest names.
+// Whoever pushes an image with another tool compresses its layers: it is still the layer, if it has the digest that the
+// configuration names.
+Result<Bytes> decompressed(const image::Blob& blob, archive::Compression compression) {
+  const auto stream = archive::decompress(blob.read(), compression, kLayerCap);
+  if (!stream) return fail(ErrorKind::internal, "no memory to decompress the last layer");
+  Bytes bytes(kLayerCap);
+  auto got = stream->read(bytes);
+  if (!got) return base::pass_on(got);
+  // A checksum stands behind the bytes, and more of them would be past the limit.
+  if (auto rest = stream->skip(1); !rest) return base::pass_on(rest);
+  bytes.resize(*got);
+  return bytes;
+}
+
+// The whole layer as it is unpacked, whose digests are those that the manifest and the configuration name.
 Result<Bytes> read_layer(image::Source& source, const image::Layer& layer) {
-  if (layer.compression != image::Compression::none || layer.blob.size > kLayerCap) {
-    return fail(ErrorKind::malformed, "the last layer is none that \"blindbox build\" adds");
+  if (layer.blob.size > kLayerCap) {
+    return fail(ErrorKind::malformed, "the last layer is none that \"blindbox build\" adds",
+                "it has " + std::to_string(layer.blob.size) + " bytes");
   }
   auto blob = source.blob(layer.blob, {});
   if (!blob) return base::pass_on(blob);
@@ -26,6 +42,17 @@ Result<Bytes> read_layer(image::Source& source, const image::Layer& layer) {
   if (!got) return base::pass_on(got);
   if (*got != bytes.size() || image::Digest::of(bytes) != layer.blob.digest) {
     return fail(ErrorKind::malformed, "the last layer has another digest than its manifest says");
+  }
+  const auto compression = archive::sniff(ByteView(bytes).first(std::min<std::size_t>(bytes.size(), 4)));
+  if (compression != archive::Compression::none) {
+    auto plain = decompressed(*blob, compression);
+    if (!plain) return plain;
+    bytes = *std::move(plain);
+  }
+  image::Hasher hasher(layer.diff_id.algorithm());
+  hasher.update(bytes);
+  if (hasher.finish() != layer.diff_id) {
+    return fail(ErrorKind::malformed, "the last layer is another one than the image's configuration names");
   }
   return bytes;
 }

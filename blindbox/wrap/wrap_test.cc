@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -195,6 +196,12 @@ class OneLayer final : public image::Source {
   std::string layer_;
 };
 
+std::string zstd(const std::string& bytes) {
+  std::string out(::ZSTD_compressBound(bytes.size()), '\0');
+  out.resize(::ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3));
+  return out;
+}
+
 TEST(Inspect, reads_back_what_was_wrapped) {
   const Wrapped made = wrapped();
   OneLayer source(made.layer);
@@ -216,13 +223,33 @@ TEST(Inspect, believes_no_layer_that_build_would_not_have_made) {
   EXPECT_EQ(inspect(unwrapped, original(kServer)).error().kind, ErrorKind::usage);
 }
 
+// As docker, skopeo and buildah push them.
+TEST(Inspect, a_compressed_layer_is_the_layer) {
+  const Wrapped made = wrapped();
+  const auto as = [&made](const std::string& layer) {
+    image::Image image = made.image;
+    image.layers.back().blob.size = layer.size();
+    image.layers.back().blob.digest = image::Digest::of(base::view(layer));
+    OneLayer source(layer);
+    return inspect(source, image);
+  };
+  const auto found = as(zstd(made.layer));
+  ASSERT_TRUE(found) << base::to_string(found.error());
+  EXPECT_EQ(found->init_sha256, base::sha256(program()));
+  EXPECT_THAT(as(zstd(make_layer(program(), "{}").value())).error().what, HasSubstr("another one than"));
+  EXPECT_EQ(as(zstd(std::string(std::size_t{33} << 20, '\0'))).error().kind, ErrorKind::limit);
+  std::string cut = zstd(made.layer);
+  cut.pop_back();
+  EXPECT_EQ(as(cut).error().kind, ErrorKind::malformed);
+}
+
 TEST(Inspect, a_layer_with_something_more_is_refused) {
   const Wrapped made = wrapped();
   std::string layer = made.layer;
   layer.append(512, '\0');
   image::Image image = made.image;
   image.layers.back().blob.size = layer.size();
-  image.layers.back().blob.digest = image::Digest::of(base::view(layer));
+  image.layers.back().blob.digest = image.layers.back().diff_id = image::Digest::of(base::view(layer));
   OneLayer source(layer);
   EXPECT_THAT(inspect(source, image).error().what, HasSubstr("something else"));
 }

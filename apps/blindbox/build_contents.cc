@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
 #include "blindbox/base/fd.h"
@@ -56,7 +57,15 @@ class Root {
   Fd folder_;
 };
 
-bool is_number(const std::string& text) { return text.find_first_not_of("0123456789") == std::string::npos; }
+// As blindbox-init reads users and groups: what is past the kernel's numbers can only be a name.
+bool is_number(const std::string& text) {
+  constexpr std::uint32_t kHighest = 0x7FFFFFFE;
+  if (text.empty()) return true;  // not said
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc{} && at == end && value <= kHighest;
+}
 
 // Whether a colon-separated file has a line for that name.
 bool lists(const std::string& file, const std::string& name) {

@@ -242,6 +242,7 @@ class Wrap(unittest.TestCase):
                              ({"Cmd": ["server"], "Env": ["PATH=/sbin"]}, 'no program "server"'),
                              ({"Cmd": ["/etc/../../../../bin/sh"]}, 'no program "/etc/'),
                              ({"Cmd": ["server"], "User": "nobody"}, 'no user "nobody"'),
+                             ({"Cmd": ["server"], "User": "99999999999"}, 'no user "99999999999"'),
                              ({"Cmd": ["server"], "User": "5:nogroup"}, 'no group "nogroup"'),
                              ({"Cmd": ["server"], "User": "a\x1b[31m"}, 'no user "a?[31m"'),
                              ({"Cmd": ["server"], "WorkingDir": "/none"}, "/none is no folder of the image")):

@@ -60,9 +60,9 @@ void read_starcoder(ConfigReader& in, Config& out) {
   out.heads = in.number("n_head", 1024);
   out.feed_forward = in.number_or("n_inner", 4 * out.width, 1U << 20);
   out.norm_epsilon = in.real("layer_norm_epsilon");
-  out.kv_heads = 1;
-  in.must_be("multi_query", true);
   in.must_be("attention_head_type", {"multiquery"});
+  if (out.transposed) in.must_be("multi_query", true);  // the first layout was made for it
+  out.kv_heads = in.flag("multi_query", true) ? 1 : out.heads;
   out.tied = in.flag("tie_word_embeddings", true);
 }
 

@@ -23,9 +23,9 @@ constexpr std::size_t kMaxFiles = 100000;
 constexpr std::string_view kSingle = "model.safetensors";
 constexpr std::string_view kIndex = "model.safetensors.index.json";
 // What an import reads beside the weights.
-constexpr std::array<std::string_view, 9> kBeside = {
+constexpr std::array<std::string_view, 10> kBeside = {
     "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json",  "merges.txt",     "chat_template.jinja",   "chat_template.json"};
+    "vocab.json",  "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "chat_template.json"};
 
 bool is_hex(std::string_view text, std::size_t length) {
   return text.size() == length && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;

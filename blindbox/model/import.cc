@@ -53,7 +53,7 @@ class Writer {
   Result<void> write_vector(const PlannedTensor& tensor, std::uint32_t type) {
     std::vector<float> values;
     for (const Piece& piece : tensor.pieces) {
-      auto part = load(*piece.source, 0, piece.rows);
+      auto part = load(*piece.source, piece.first, piece.rows);
       if (!part) return base::pass_on(part);
       values.insert(values.end(), part->begin(), part->end());
     }
@@ -66,7 +66,7 @@ class Writer {
     const std::uint64_t step = std::max<std::uint64_t>(kPieceValues / (tensor.columns * unit), 1) * unit;
     for (std::uint64_t row = 0; row < piece.rows; row += step) {
       const std::uint64_t count = std::min(step, piece.rows - row);
-      auto values = load(*piece.source, row * tensor.columns, count * tensor.columns);
+      auto values = load(*piece.source, (piece.first + row) * tensor.columns, count * tensor.columns);
       if (!values) return base::pass_on(values);
       if (tensor.rotary_head != 0) interleave(*values, tensor.rotary_head, tensor.columns, scratch_);
       if (auto done = put(tensor, *values, type); !done) return done;

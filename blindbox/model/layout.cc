@@ -56,6 +56,7 @@ class Planner {
       stacked(to + "attn_qkv", {{from + "attn.q_attn", config_.width}, {from + "attn.kv_attn", kv}});
     } else {
       linear(to + "attn_qkv", from + "attn.c_attn", config_.width + kv, config_.width, true);
+      if (config_.kv_heads > 1) part_heads();
     }
     linear(to + "attn_output", from + "attn.c_proj", config_.width, config_.width, true);
     norm(to + "ffn_norm", from + "ln_2", true);
@@ -141,6 +142,21 @@ class Planner {
               std::uint64_t rotary = 0) {
     matrix(to + ".weight", from + ".weight", rows, columns, config_.transposed, rotary);
     if (biased || checkpoint_.has(from + ".bias")) vector(to + ".bias", {{from + ".bias", rows}}, rotary);
+  }
+
+  // Without multi-query attention, GPTBigCode keeps the query, key and value of a head together; llama.cpp wants all
+  // queries, then all keys, then all values. Of the weights and biases planned last.
+  void part_heads() {
+    const std::uint64_t size = config_.head_size;
+    for (PlannedTensor* const planned : {&*(out_.end() - 2), &out_.back()}) {
+      const SafeTensor* const source = planned->pieces.front().source;
+      planned->pieces.clear();
+      for (std::uint64_t part = 0; part < 3; ++part) {
+        for (std::uint64_t head = 0; head < config_.heads; ++head) {
+          planned->pieces.push_back({source, size, (3 * head + part) * size});
+        }
+      }
+    }
   }
 
   void stacked(const std::string& to, const std::vector<std::pair<std::string, std::uint64_t>>& from) {

@@ -16,6 +16,7 @@ namespace blindbox::model {
 struct Piece {
   const SafeTensor* source = nullptr;
   std::uint64_t rows = 0;
+  std::uint64_t first = 0;  // of the source; 0 where it is transposed
 };
 
 struct PlannedTensor {

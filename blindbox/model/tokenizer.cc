@@ -68,19 +68,53 @@ Result<void> read_byte_level(const Json& tokenizer, bool ignore_merges, internal
   return {};
 }
 
-Result<void> read_sentencepiece(const Json& tokenizer, const internal::Vocabulary& vocabulary, Tokenizer& out) {
-  auto spaces = internal::read_space_rules(tokenizer);
+// tokenizer.json's table and tokenizer.model's are the same: each piece has its number there.
+bool agree(const internal::Vocabulary& vocabulary, const SentencePieceModel& model) {
+  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    if (vocabulary.types[id] != TokenType::normal) continue;
+    if (id >= model.pieces.size() || model.pieces[id].text != vocabulary.tokens[id]) return false;
+  }
+  return true;
+}
+
+// Of tokenizer.json. Its merges say less than the scores that they were made from; those count where they are there.
+Result<void> read_merged(const TokenizerFiles& files, const internal::Vocabulary& vocabulary, Tokenizer& out) {
+  auto spaces = internal::read_space_rules(files.tokenizer);
   if (!spaces) return base::pass_on(spaces);
-  out.byte_level = false;
   out.pre = "default";
   out.flags["add_space_prefix"] = spaces->prefix;
   const auto bytes = std::count(vocabulary.types.begin(), vocabulary.types.end(), TokenType::byte);
   if (bytes != 256) {
     return fail(ErrorKind::model, "the tokenizer lacks tokens for single bytes", std::to_string(bytes) + " of 256");
   }
+  if (files.pieces && !spaces->splits_words && agree(vocabulary, *files.pieces)) {
+    auto exact =
+        internal::read_pieces(*files.pieces, files.tokenizer, static_cast<std::uint32_t>(vocabulary.tokens.size()));
+    if (!exact) return base::pass_on(exact);
+    out.scores = std::move(exact->scores);
+    return {};
+  }
   auto scores = internal::scores_of(vocabulary, spaces->splits_words);
   if (!scores) return base::pass_on(scores);
   out.scores = std::move(*scores);
+  return {};
+}
+
+// Of tokenizer.model.
+Result<void> read_scored(const TokenizerFiles& files, internal::Vocabulary& vocabulary, Tokenizer& out) {
+  const SentencePieceModel& model = *files.pieces;
+  out.pre = "default";
+  out.scores = std::move(vocabulary.scores);
+  const Json& config = files.tokenizer_config;
+  out.flags["add_space_prefix"] =
+      config.is_object() ? flag_at(config, "add_prefix_space", model.add_dummy_prefix) : model.add_dummy_prefix;
+  if (model.maps_characters) {
+    out.notes.emplace_back(
+        "the tokenizer replaces characters by others first (NFKC); the engine takes text as it comes");
+  }
+  if (model.remove_extra_whitespaces) {
+    out.notes.emplace_back("the tokenizer makes one blank of several; the engine leaves them, which code needs");
+  }
   return {};
 }
 
@@ -97,7 +131,7 @@ Result<void> complete_tokens(Tokenizer& out) {
       }
     }
     if (!seen.insert(token).second) {
-      return fail(ErrorKind::malformed, "tokenizer.json: a token stands twice", fetch::shown(token));
+      return fail(ErrorKind::malformed, "the tokenizer: a token stands twice", fetch::shown(token));
     }
   }
   return {};
@@ -106,23 +140,29 @@ Result<void> complete_tokens(Tokenizer& out) {
 }  // namespace
 
 Result<Tokenizer> read_tokenizer(const TokenizerFiles& files, std::uint32_t vocabulary) {
-  if (!files.tokenizer.is_object() || !files.tokenizer.value("model", Json()).is_object()) {
-    return fail(ErrorKind::malformed, "tokenizer.json: it has no model");
-  }
-  const Json& model = files.tokenizer["model"];
-  if (auto sound = check_model(model); !sound) return base::pass_on(sound);
-  auto tables = internal::read_vocabulary(files.tokenizer, vocabulary);
+  const Json nothing;
+  const bool object = files.tokenizer.is_object();
+  const Json& model = object && files.tokenizer.contains("model") ? files.tokenizer["model"] : nothing;
+  const bool scored = object && model.is_null() && files.pieces;
+  if (!scored && !model.is_object()) return fail(ErrorKind::malformed, "tokenizer.json: it has no model");
+  if (auto sound = scored ? Result<void>() : check_model(model); !sound) return base::pass_on(sound);
+  auto tables = scored ? internal::read_pieces(*files.pieces, files.tokenizer, vocabulary)
+                       : internal::read_vocabulary(files.tokenizer, vocabulary);
   if (!tables) return base::pass_on(tables);
   Tokenizer out;
-  const bool sentencepiece = flag_at(model, "byte_fallback", false);
-  const bool ignore_merges = flag_at(model, "ignore_merges", false);
-  auto read = sentencepiece ? read_sentencepiece(files.tokenizer, *tables, out)
-                            : read_byte_level(files.tokenizer, ignore_merges, *tables, out);
+  out.byte_level = !scored && !flag_at(model, "byte_fallback", false);
+  auto read = scored           ? read_scored(files, *tables, out)
+              : out.byte_level ? read_byte_level(files.tokenizer, flag_at(model, "ignore_merges", false), *tables, out)
+                               : read_merged(files, *tables, out);
   if (!read) return base::pass_on(read);
-  if (auto special = internal::read_special_tokens(files, tables->ids, out); !special) return base::pass_on(special);
   out.tokens = std::move(tables->tokens);
   out.types = std::move(tables->types);
+  if (auto special = internal::read_special_tokens(files, tables->ids, out); !special) return base::pass_on(special);
   if (auto complete = complete_tokens(out); !complete) return base::pass_on(complete);
+  if (tables->dropped != 0) {
+    out.notes.push_back("left out " + std::to_string(tables->dropped) +
+                        " added tokens that the weights have no row for");
+  }
   if (files.chat_template.size() > kTemplateCap) return fail(ErrorKind::limit, "a chat template of more than 1 MiB");
   out.chat_template = files.chat_template;
   return out;

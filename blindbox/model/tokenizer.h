@@ -8,16 +8,16 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "blindbox/base/bytes.h"
 #include "blindbox/fetch/json.h"
 #include "blindbox/model/gguf_writer.h"
+#include "blindbox/model/sentencepiece.h"
 
 namespace blindbox::model {
-
-enum class TokenType : std::int32_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
 struct Tokenizer {
   bool byte_level = true;           // tokenizer.ggml.model: "gpt2", else "llama"
@@ -34,10 +34,12 @@ struct Tokenizer {
 
 // The files of a folder that say how text becomes tokens. Members that are absent are null.
 struct TokenizerFiles {
-  fetch::Json tokenizer;         // tokenizer.json, or one made of vocab.json and merges.txt
-  fetch::Json tokenizer_config;  // tokenizer_config.json, with what special_tokens_map.json adds
-  fetch::Json model_config;      // config.json
-  std::string chat_template;     // chat_template.jinja or chat_template.json
+  // tokenizer.json, or one made of vocab.json and merges.txt; its added tokens alone where there is only tokenizer.model.
+  fetch::Json tokenizer;
+  std::optional<SentencePieceModel> pieces{};  // tokenizer.model
+  fetch::Json tokenizer_config;                // tokenizer_config.json, with what special_tokens_map.json adds
+  fetch::Json model_config;                    // config.json
+  std::string chat_template;                   // chat_template.jinja or chat_template.json
 };
 
 // ErrorKind::model where there is no tokenizer, ErrorKind::malformed or limit for a file that is none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The files of a tokenizer out of a folder, the older forms brought into that of tokenizer.json.
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "blindbox/base/file.h"
@@ -58,43 +59,80 @@ Json read_merges(const std::string& text) {
   return out;
 }
 
-// vocab.json, merges.txt and added_tokens.json.
-Result<Json> assemble(const std::string& folder, const Json& config) {
+// The texts that special_tokens_map.json and tokenizer_config.json name as special ones.
+std::set<std::string> special_texts(const Json& config, const Json& special) {
+  std::set<std::string> out;
+  const auto add = [&out](const Json& value) {
+    if (value.is_string()) out.insert(value.get<std::string>());
+    const auto content = value.is_object() ? value.find("content") : value.end();
+    if (value.is_object() && content != value.end() && content->is_string()) out.insert(content->get<std::string>());
+  };
+  for (const Json* object : {&config, &special}) {
+    if (!object->is_object()) continue;
+    for (const auto& [key, value] : object->items()) {
+      if (key.ends_with("_token")) add(value);
+      if (!key.ends_with("special_tokens") || !value.is_array()) continue;
+      for (const Json& entry : value) add(entry);
+    }
+  }
+  return out;
+}
+
+// added_tokens.json has texts and numbers; "added_tokens_decoder" of the newer tokenizer_config.json, whose keys are the
+// numbers, knows more of each and comes last. In the form of tokenizer.json's added_tokens.
+Result<Json> read_added(const std::string& folder, const Json& config, const Json& special) {
+  auto plain = optional_json(folder + "/added_tokens.json", kSmallCap);
+  if (!plain) return base::pass_on(plain);
+  const Json decoder = config.is_object() ? config.value("added_tokens_decoder", Json::object()) : Json::object();
+  const std::set<std::string> known = special_texts(config, special);
+  Json out = Json::array();
+  if (plain->is_object()) {
+    for (const auto& [text, id] : plain->items()) {
+      if (decoder.is_object() && decoder.contains(id.dump())) continue;
+      out.push_back({{"id", id}, {"content", text}, {"special", known.contains(text)}});
+    }
+  }
+  if (!decoder.is_object()) return out;
+  for (const auto& [id, entry] : decoder.items()) {
+    if (!entry.is_object() || id.empty() || id.size() > 9 || id.find_first_not_of("0123456789") != std::string::npos) {
+      return fail(ErrorKind::malformed, "tokenizer_config.json: an added token without a number");
+    }
+    Json token = entry;
+    token["id"] = static_cast<std::uint32_t>(std::stoul(id));
+    out.push_back(std::move(token));
+  }
+  return out;
+}
+
+// Of vocab.json and merges.txt.
+Result<Json> assemble(const std::string& folder, const Json& config, Json added) {
   auto vocab = optional_json(folder + "/vocab.json", kTokenizerCap);
   if (!vocab) return base::pass_on(vocab);
-  auto added = optional_json(folder + "/added_tokens.json", kSmallCap);
-  if (!added) return base::pass_on(added);
   if (vocab->is_null() || !exists(folder + "/merges.txt")) {
     return fail(ErrorKind::model, folder + " has no tokenizer",
-                "neither tokenizer.json nor vocab.json with merges.txt");
+                "neither tokenizer.json nor tokenizer.model nor vocab.json with merges.txt");
   }
   auto merges = base::read_file(folder + "/merges.txt", kTokenizerCap);
   if (!merges) return base::pass_on(merges);
   auto splitter = splitter_of(config);
   if (!splitter) return base::pass_on(splitter);
-  Json tokens = Json::array();
-  // The newer list knows which are special; ids are its keys.
-  const Json decoder = config.is_object() ? config.value("added_tokens_decoder", Json::object()) : Json::object();
-  if (decoder.is_object()) {
-    for (const auto& [id, entry] : decoder.items()) {
-      if (!entry.is_object() || id.empty() || id.size() > 9 ||
-          id.find_first_not_of("0123456789") != std::string::npos) {
-        return fail(ErrorKind::malformed, "tokenizer_config.json: an added token without a number");
-      }
-      Json token = entry;
-      token["id"] = static_cast<std::uint32_t>(std::stoul(id));
-      tokens.push_back(std::move(token));
-    }
-  }
-  if (tokens.empty() && added->is_object()) {
-    for (const auto& [text, id] : added->items()) tokens.push_back({{"id", id}, {"content", text}, {"special", true}});
-  }
   const Json model = {
       {"type", "BPE"}, {"vocab", std::move(*vocab)}, {"merges", read_merges(std::string(base::as_text(*merges)))}};
   return Json{{"model", model},
               {"pre_tokenizer", std::move(*splitter)},
-              {"added_tokens", std::move(tokens)},
+              {"added_tokens", std::move(added)},
               {"post_processor", {{"type", "ByteLevel"}}}};
+}
+
+// Beside a tokenizer.json it need not be SentencePiece's: some repositories keep a file of tiktoken under that name.
+Result<void> find_pieces(const std::string& folder, TokenizerFiles& out) {
+  const std::string path = folder + "/tokenizer.model";
+  if (!exists(path)) return {};
+  auto bytes = base::read_file(path, kTokenizerCap);
+  if (!bytes) return base::pass_on(bytes);
+  auto pieces = read_sentencepiece(*bytes);
+  if (pieces) out.pieces = std::move(*pieces);
+  return pieces || !out.tokenizer.is_null() ? Result<void>() : base::pass_on(pieces);
 }
 
 // "chat_template" is a text, or a list of named ones.
@@ -137,9 +175,16 @@ Result<TokenizerFiles> load_tokenizer_files(const std::string& folder) {
   if (!model) return base::pass_on(model);
   auto tokenizer = optional_json(folder + "/tokenizer.json", kTokenizerCap);
   if (!tokenizer) return base::pass_on(tokenizer);
-  if (tokenizer->is_null()) tokenizer = assemble(folder, *config);
-  if (!tokenizer) return base::pass_on(tokenizer);
   out.tokenizer = std::move(*tokenizer);
+  if (auto found = find_pieces(folder, out); !found) return base::pass_on(found);
+  if (out.tokenizer.is_null()) {
+    auto added = read_added(folder, *config, *special);
+    if (!added) return base::pass_on(added);
+    auto made = out.pieces ? Result<Json>(Json{{"added_tokens", std::move(*added)}})
+                           : assemble(folder, *config, std::move(*added));
+    if (!made) return base::pass_on(made);
+    out.tokenizer = std::move(*made);
+  }
   out.tokenizer_config = config->is_null() ? Json::object() : std::move(*config);
   if (special->is_object()) {
     for (const auto& [key, value] : special->items()) {

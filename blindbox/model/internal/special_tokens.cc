@@ -90,7 +90,24 @@ void read_post_processor(const Json& tokenizer, const std::string& bos, const st
   }
 }
 
+// Of tokenizer.model; -1 where it has none.
+std::int32_t id_in(const SentencePieceModel& pieces, std::string_view name) {
+  if (name == "bos") return pieces.bos_id;
+  if (name == "eos") return pieces.eos_id;
+  if (name == "unk") return pieces.unk_id;
+  return name == "pad" ? pieces.pad_id : -1;
+}
+
+// A marker of a hole is never text, whatever the tokenizer calls it: llama.cpp finds user-defined tokens in every text,
+// and code that holds one must stay code.
 void read_holes(const Ids& ids, Tokenizer& out) {
+  for (const Holes& holes : kHoles) {
+    for (const std::string_view text : {holes.prefix, holes.suffix, holes.middle, holes.end}) {
+      const auto id = find_id(ids, text);
+      if (id && *id < out.types.size()) out.types[*id] = TokenType::control;
+    }
+  }
+
   for (const Holes& holes : kHoles) {
     const auto prefix = find_id(ids, holes.prefix), suffix = find_id(ids, holes.suffix);
     const auto middle = find_id(ids, holes.middle);
@@ -112,6 +129,10 @@ Result<void> read_special_tokens(const TokenizerFiles& files, const Ids& ids, To
   for (const Kind& kind : kKinds) {
     auto id = find_id(ids, token_text(config, std::string(kind.name) + "_token"));
     if (!id) id = configured_id(model, std::string(kind.name) + "_token_id", ids.size());
+    if (!id && files.pieces) {
+      const std::int32_t piece = id_in(*files.pieces, kind.name);
+      if (piece >= 0 && static_cast<std::size_t>(piece) < out.types.size()) id = static_cast<std::uint32_t>(piece);
+    }
     if (id) out.ids[kind.key] = *id;
   }
   if (!out.ids.contains("eos_token_id")) {

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxToken = 4096;
 constexpr std::size_t kMaxMerges = 4U << 20;
 
 tl::unexpected<Error> bad(const std::string& what, const std::string& detail = {}) {
-  return fail(ErrorKind::malformed, "tokenizer.json: " + what, fetch::shown(detail));
+  return fail(ErrorKind::malformed, "the tokenizer: " + what, fetch::shown(detail));
 }
 
 // Tokens that ought to be control tokens and that some models do not mark: as llama.cpp's converter sees it.
@@ -38,6 +38,20 @@ class TableReader {
     out_.types.resize(size, TokenType::unused);
   }
 
+  Result<Vocabulary> run(const SentencePieceModel& model) {
+    constexpr float kNoPiece = -10000, kAdded = -1000;  // as llama.cpp's converter has them
+    out_.scores.resize(out_.tokens.size(), kNoPiece);
+    replaces_ = true;
+    for (std::size_t id = 0; id < model.pieces.size(); ++id) {
+      const SentencePiece& piece = model.pieces[id];
+      if (auto done = place(piece.text, id, piece.type); !done) return base::pass_on(done);
+      out_.scores[id] = piece.score;
+    }
+    if (auto done = read_added(); !done) return base::pass_on(done);
+    for (const std::uint32_t id : added_) out_.scores[id] = kAdded;
+    return std::move(out_);
+  }
+
   Result<Vocabulary> run() {
     const auto model = tokenizer_.find("model");
     if (model == tokenizer_.end() || !model->is_object()) return bad("it has no model");
@@ -57,7 +71,8 @@ class TableReader {
       return bad("a token is empty, too long or holds a zero byte", token);
     }
     if (!out_.tokens[id].empty() && out_.tokens[id] != token) {
-      return bad("two tokens have one number", out_.tokens[id] + " and " + token);
+      if (replaces_) out_.ids.erase(out_.tokens[id]);
+      if (!replaces_) return bad("two tokens have one number", out_.tokens[id] + " and " + token);
     }
     const auto [known, fresh] = out_.ids.emplace(token, id);
     if (!fresh && known->second != id) return bad("a token has two numbers", token);
@@ -86,9 +101,14 @@ class TableReader {
         return bad("an added token lacks its text or number");
       }
       const std::string token = entry["content"];
+      if (entry["id"].is_number_unsigned() && entry["id"].get<std::uint64_t>() >= out_.tokens.size()) {
+        ++out_.dropped;
+        continue;
+      }
       const bool special = entry.value("special", Json()) == true || looks_special(token);
       if (auto done = place(token, entry["id"], special ? TokenType::control : TokenType::user_defined); !done)
         return done;
+      added_.push_back(entry["id"].get<std::uint32_t>());
     }
     return {};
   }
@@ -96,7 +116,7 @@ class TableReader {
   Result<void> read_merges(const Json& model) {
     const auto merges = model.find("merges");
     if (merges == model.end() || !merges->is_array()) return bad("its model has no merges");
-    if (merges->size() > kMaxMerges) return fail(ErrorKind::limit, "tokenizer.json: too many merges");
+    if (merges->size() > kMaxMerges) return fail(ErrorKind::limit, "the tokenizer: too many merges");
     for (const Json& entry : *merges) {
       std::string left, right;
       if (entry.is_string()) {
@@ -120,6 +140,8 @@ class TableReader {
   }
 
   const Json& tokenizer_;
+  bool replaces_ = false;
+  std::vector<std::uint32_t> added_;
   Vocabulary out_;
 };
 
@@ -134,6 +156,10 @@ bool is_normal(const Vocabulary& vocabulary, const std::string& token) {
 
 Result<Vocabulary> read_vocabulary(const Json& tokenizer, std::uint32_t size) {
   return TableReader(tokenizer, size).run();
+}
+
+Result<Vocabulary> read_pieces(const SentencePieceModel& model, const Json& tokenizer, std::uint32_t size) {
+  return TableReader(tokenizer, size).run(model);
 }
 
 // llama.cpp joins any two neighbours that make a token, the best score first. The merges must say the same: each pair of

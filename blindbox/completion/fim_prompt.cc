@@ -90,7 +90,7 @@ Result<Sides> fit_sides(const FimRequest& request, std::size_t room, const Token
   const std::string_view suffix_text = head(request.suffix, room * kBytesPerToken);
   auto prefix = tokenize(prefix_text);
   if (!prefix) return base::pass_on(prefix);
-  auto suffix = tokenize(suffix_text);
+  auto suffix = (request.tokenize_inside ? request.tokenize_inside : tokenize)(suffix_text);
   if (!suffix) return base::pass_on(suffix);
   Sides out{std::move(*prefix), std::move(*suffix), false};
   out.truncated = prefix_text.size() != request.prefix.size() || suffix_text.size() != request.suffix.size();

@@ -50,6 +50,9 @@ struct FimRequest {
   std::span<const ExtraFile> extra = {};  // the dearest last
   std::string_view repository = {};
   std::string_view filename = {};  // of the file with the hole
+  // For the suffix, which begins in the middle of a text: models of SentencePiece's kind were trained without the blank
+  // there that begins a text. Empty: as all else.
+  Tokenize tokenize_inside = {};
 };
 
 struct FimPrompt {

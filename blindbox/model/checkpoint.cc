@@ -12,6 +12,7 @@
 
 #include "blindbox/base/file.h"
 #include "blindbox/fetch/json.h"
+#include "blindbox/model/internal/lfs_pointer.h"
 
 namespace blindbox::model {
 namespace {
@@ -87,8 +88,10 @@ Result<void> Checkpoint::add(const std::string& folder, const std::string& name)
     error.detail = path + (error.detail.empty() ? "" : ": " + error.detail);
     return tl::unexpected(std::move(error));
   };
-  Bytes start(std::min<std::uint64_t>(size, 8));
+  Bytes start(std::min<std::uint64_t>(size, 128));
   if (auto done = read_at(fd.get(), 0, start, path); !done) return done;
+  if (auto whole = internal::refuse_pointer(start, path); !whole) return whole;
+  start.resize(std::min<std::uint64_t>(size, 8));
   auto header = safetensors_header_size(start, size);
   if (!header) return in_file(std::move(header).error());
   start.resize(8 + static_cast<std::size_t>(*header));

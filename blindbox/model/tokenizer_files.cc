@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "blindbox/base/file.h"
+#include "blindbox/model/internal/lfs_pointer.h"
 #include "blindbox/model/tokenizer.h"
 
 namespace blindbox::model {
@@ -26,6 +27,7 @@ Result<Json> optional_json(const std::string& path, std::size_t cap) {
   if (!exists(path)) return Json();
   auto text = base::read_file(path, cap);
   if (!text) return base::pass_on(text);
+  if (auto whole = internal::refuse_pointer(*text, path); !whole) return base::pass_on(whole);
   return fetch::parse_json(*text, cap, path);
 }
 
@@ -130,6 +132,7 @@ Result<void> find_pieces(const std::string& folder, TokenizerFiles& out) {
   if (!exists(path)) return {};
   auto bytes = base::read_file(path, kTokenizerCap);
   if (!bytes) return base::pass_on(bytes);
+  if (auto whole = internal::refuse_pointer(*bytes, path); !whole) return base::pass_on(whole);
   auto pieces = read_sentencepiece(*bytes);
   if (pieces) out.pieces = std::move(*pieces);
   return pieces || !out.tokenizer.is_null() ? Result<void>() : base::pass_on(pieces);

@@ -30,7 +30,8 @@ class Model:
         self.weights = {name: value.astype(numpy.float64) for name, value in weights.items()}
         self.config, self.big = config, "n_embd" in config
         self.heads = config["n_head"] if self.big else config["num_attention_heads"]
-        self.kv_heads = 1 if self.big else config["num_key_value_heads"]
+        self.shared = config.get("multi_query", True)
+        self.kv_heads = (1 if self.shared else self.heads) if self.big else config["num_key_value_heads"]
         self.epsilon = next(config[key] for key in EPSILON_KEYS if key in config)
 
     def linear(self, x, name):
@@ -58,7 +59,11 @@ class Model:
         width = x.shape[1]
         size = width // self.heads
         qkv = self.linear(self.norm(x, at + "ln_1"), at + "attn.c_attn")
-        mixed = self.attention(qkv[:, :width], qkv[:, width:width + size], qkv[:, width + size:])
+        if self.shared:
+            parts = qkv[:, :width], qkv[:, width:width + size], qkv[:, width + size:]
+        else:  # query, key and value of each head together
+            parts = (qkv.reshape(-1, self.heads, 3, size)[:, :, part].reshape(-1, width) for part in range(3))
+        mixed = self.attention(*parts)
         x = x + self.linear(mixed, at + "attn.c_proj")
         inner = gelu(self.linear(self.norm(x, at + "ln_2"), at + "mlp.c_fc"))
         return x + self.linear(inner, at + "mlp.c_proj")

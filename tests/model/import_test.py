@@ -17,71 +17,17 @@ libraries.ensure()
 import gguf  # noqa: E402
 import numpy  # noqa: E402
 
-import forward  # noqa: E402
 import makers  # noqa: E402
+from compare import NASTY, PROBE, Comparing, expected, probe_tokens, run  # noqa: E402
 
-BINARY, PROBE = os.environ["BLINDBOX_BINARY"], os.environ["BLINDBOX_PROBE"]
 END = "<|endoftext|>"
 HYPHENS = [END, "<fim-prefix>", "<fim-middle>", "<fim-suffix>", "<fim-pad>"]
 PIPES = [END, "<|im_start|>", "<|im_end|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"]
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 FILE_TYPES = {"q8_0": 7, "q4_0": 2, "q4_k_m": 15}
 
-NASTY = ["", " ", "  ", "\n", "\n\n\n", "\t\tx", " \n \n", "a b  c   d    e", "   leading", "trailing   ", "x\r\ny\r\n", "'s 't 're",
-         "I'VE we'Ll DON'T 'Tis", "1234567890", "0x1F3a 1e-10 3.14", "x=1;y=22;z=333", "Größe überträgt", "naïve café",
-         "я пишу код", "你好，世界。", "日本語テスト", "한국어 텍스트", "مرحبا بالعالم", "🙂 emoji 👩‍👩‍👧‍👦 and 🇩🇪", "½ ² Ⅷ ٣ 四",
-         "\u00a0non\u00a0breaking\u2003space", "tab\tand\x0bvt\x0cff", "a" * 300, " " * 70 + "x", "\n" * 20 + " " * 9,
-         "def f(x):\n    return x ** 2  # square\n", "if(a&&b||!c){d->e[0]+=~f;}", "<|endoftext|> <fim-prefix> </s> <s>",
-         "$\\alpha_{i}^{2}$ \\frac{1}{2}", "“quotes” ‘single’ — dash … dots", "zero\u200bwidth\ufeffbom", "\x01\x02\x7f",
-         "ﬁ ligature Å Å", "snake_case camelCase SCREAMING_CASE kebab-case", "http://x.y/z?q=1&r=2#f", "!!!???...,,,;;;", "\\n\\t\\\"",
-         "▁under▁lines ▁", "A" + "́" + " combining", "İstanbul ẞ ǅ", "12 345,67 €", "\u2028line\u2029para\x85nel"]
 
-
-def run(*arguments, **more):
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False, **more)
-
-
-def probe_tokens(file, texts):
-    data = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
-    done = subprocess.run([PROBE, "tokens", str(file)], input=data, capture_output=True, timeout=300, check=True)
-    return [[int(token) for token in line.split()] for line in done.stdout.decode().split("\n")[:-1]]
-
-
-def probe_logits(file, tokens):
-    done = subprocess.run([PROBE, "logits", str(file), *map(str, tokens)], capture_output=True, text=True, timeout=300,
-                          check=True)
-    return numpy.array([float(line) for line in done.stdout.split()])
-
-
-def interleave(value, heads):
-    """llama.cpp's order of a rotary head's rows."""
-    return value.reshape(heads, 2, value.shape[0] // heads // 2, *value.shape[1:]).swapaxes(1, 2).reshape(value.shape)
-
-
-def expected(config, weights):
-    """The tensors of the GGUF file by name, written down apart from the importer."""
-    out, family = {}, config["architectures"][0]
-    names = {"transformer.wte": "token_embd", "transformer.wpe": "position_embd", "transformer.ln_f": "output_norm",
-             "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output", "ln_1": "attn_norm",
-             "ln_2": "ffn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "mlp.c_fc": "ffn_up",
-             "mlp.c_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
-             "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-             "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-             "mlp.down_proj": "ffn_down"}
-    for name, value in weights.items():
-        base, kind = name.rsplit(".", 1)
-        parts = base.split(".")
-        if base in names:
-            out[f"{names[base]}.{kind}"] = value
-            continue
-        layer, rest = parts[2], ".".join(parts[3:])
-        if family == "LlamaForCausalLM" and rest in ("self_attn.q_proj", "self_attn.k_proj"):
-            value = interleave(value, config["num_attention_heads" if "q_proj" in rest else "num_key_value_heads"])
-        out[f"blk.{layer}.{names[rest]}.{kind}"] = value
-    return out
-
-
-class Import(unittest.TestCase):
+class Import(Comparing, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls._folder = tempfile.TemporaryDirectory(prefix="blindbox-model-")
@@ -99,13 +45,6 @@ class Import(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return out
 
-    def assert_tensors(self, file, wanted):
-        found = {tensor.name: tensor for tensor in gguf.GGUFReader(file).tensors}
-        self.assertEqual(sorted(found), sorted(wanted))
-        for name, value in wanted.items():
-            self.assertEqual(list(found[name].shape), list(reversed(value.shape)), name)
-            numpy.testing.assert_array_equal(found[name].data.reshape(value.shape), value, err_msg=name)
-
     def assert_tokens(self, file, tokenizer, texts):
         found, special = probe_tokens(file, texts), {t.content for t in tokenizer.get_added_tokens_decoder().values()}
         self.assertEqual(len(found), len(texts))
@@ -115,15 +54,6 @@ class Import(unittest.TestCase):
             if any(token in special for token in theirs.tokens):
                 continue
             self.assertEqual(ours, theirs.ids, repr(text))
-
-    def assert_logits(self, file, config, weights):
-        tokens = [5, 17, 300, 42, 7, 99, 250, 3]
-        ours, theirs = probe_logits(file, tokens), forward.Model(config, weights).logits(tokens)
-        numpy.testing.assert_allclose(ours, theirs, atol=2e-3 * numpy.abs(theirs).max())
-        self.assertEqual(int(ours.argmax()), int(theirs.argmax()))
-
-    def metadata(self, file):
-        return {key: field.contents() for key, field in gguf.GGUFReader(file).fields.items()}
 
     def whole(self, family, config, weights, tokenizer, texts=None, tokens=None, shards=1):
         source = self.fresh(family)
@@ -148,6 +78,14 @@ class Import(unittest.TestCase):
         self.assertEqual(told["context_length"], 128)
         self.assertEqual(run("model", "verify", file, "--sha256", told["sha256"]).returncode, 0)
         self.assertEqual(run("model", "verify", file, "--sha256", "0" * 64).returncode, 8)
+
+    def test_without_multi_query_and_with_a_head_and_a_size_of_its_own(self):
+        config = makers.santacoder_config(1024, multi_query=False, n_inner=160, tie_word_embeddings=False)
+        weights = makers.santacoder(config)
+        weights.add("lm_head.weight", config["vocab_size"], config["n_embd"])
+        _, found = self.whole("heads", config, weights, self.bpe)
+        self.assertEqual(found["starcoder.attention.head_count_kv"], 4)
+        self.assertEqual(found["starcoder.feed_forward_length"], 160)
 
     def test_santacoder_as_it_was_first(self):
         config = makers.santacoder_config(1024)
@@ -305,7 +243,7 @@ class Import(unittest.TestCase):
     def test_refusals(self):
         usual = makers.santacoder_config(1024)
         self.refuse("architecture cannot be imported", {**usual, "architectures": ["MambaForCausalLM"]})
-        self.refuse("multi_query", {**usual, "multi_query": False})
+        self.refuse("another shape", {**usual, "multi_query": False})
         self.refuse("another shape", {**usual, "n_positions": 64})
         self.refuse("not below config.json's vocab_size", {**usual, "vocab_size": 900},
                     makers.santacoder({**usual, "vocab_size": 900}))

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-WANTED = ["numpy==2.4.6", "gguf==0.19.0", "safetensors==0.8.0", "tokenizers==0.23.3"]
+WANTED = ["numpy==2.4.6", "gguf==0.19.0", "safetensors==0.8.0", "tokenizers==0.23.3", "sentencepiece==0.2.1"]
 SKIPPED = 77
 
 
@@ -18,7 +18,7 @@ def cache():
 
 def ensure():
     """Runs the calling file anew inside the environment, which is made where it is not there yet."""
-    folder = cache() / "test-python-1"
+    folder = cache() / "test-python-2"
     if pathlib.Path(sys.prefix) == folder:
         return
     cache().mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,17 @@ def sentencepiece(metaspace=False, size=1400):
         if "▁" * run not in vocab:
             vocab["▁" * run] = len(vocab)
             ranks["▁" * run] = len(ranks)
+    return from_ranks(vocab, ranks, metaspace)
+
+
+def from_pieces(pieces):
+    """What transformers makes of a SentencePiece model."""
+    vocab = {pieces.id_to_piece(number): number for number in range(pieces.vocab_size())}
+    normal = [number for number in vocab.values() if not pieces.is_control(number) and not pieces.is_byte(number)]
+    return from_ranks(vocab, {pieces.id_to_piece(number): -pieces.get_score(number) for number in normal})
+
+
+def from_ranks(vocab, ranks, metaspace=False):
     reserved = {"<unk>", "<s>", "</s>"}
     merges = []
     for piece in sorted(ranks, key=ranks.get):
@@ -120,7 +131,7 @@ def santacoder(config):
         for norm in ("ln_1", "ln_2"):
             weights.add(at + norm + ".weight", width, offset=1)
             weights.add(at + norm + ".bias", width)
-        for name, rows, columns in (("attn.c_attn", width + 2 * head, width), ("attn.c_proj", width, width),
+        for name, rows, columns in (("attn.c_attn", width + 2 * (head if config["multi_query"] else width), width), ("attn.c_proj", width, width),
                                     ("mlp.c_fc", inner, width), ("mlp.c_proj", width, inner)):
             weights.add(f"{at}{name}.weight", rows, columns)
             weights.add(f"{at}{name}.bias", rows)
@@ -191,7 +202,8 @@ def save(folder, config, weights, tokenizer, tokens, shards=1):
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(tokens), encoding="utf-8")
-    tokenizer.save(str(folder / "tokenizer.json"))
+    if tokenizer:
+        tokenizer.save(str(folder / "tokenizer.json"))
     if shards == 1:
         save_file(dict(weights), folder / "model.safetensors", metadata={"format": "pt"})
         return

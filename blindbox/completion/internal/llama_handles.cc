@@ -120,12 +120,39 @@ Result<Tokens> tokenize_once(const llama_vocab* vocab, std::string_view text, bo
   return tokens;
 }
 
+// Text that continues other text. SentencePiece's kind puts a blank before each text that it is given; behind a control
+// character, which is spelt as a byte and merges with nothing, what follows is as it is.
+Result<Tokens> tokenize_inside(const llama_vocab* vocab, std::string_view text) {
+  if (llama_vocab_type(vocab) != LLAMA_VOCAB_TYPE_SPM) return tokenize_once(vocab, text);
+  const std::string wall = "\x01";
+  const auto before = tokenize_once(vocab, wall);
+  auto tokens = tokenize_once(vocab, wall + std::string(text));
+  if (!before || !tokens) return tokens;
+  if (before->size() > tokens->size() || !std::equal(before->begin(), before->end(), tokens->begin())) {
+    return tokenize_once(vocab, text);
+  }
+  tokens->erase(tokens->begin(), tokens->begin() + static_cast<std::ptrdiff_t>(before->size()));
+  return tokens;
+}
+
+bool has(const llama_vocab* vocab, Token token, llama_token_attr attribute) {
+  return (static_cast<unsigned>(llama_vocab_get_attr(vocab, token)) & static_cast<unsigned>(attribute)) != 0;
+}
+
+// Of any family: a file may call its own markers user defined, and llama.cpp knows not all of them by their text.
+bool names_marker(std::string_view text) {
+  const auto families = fim_families();
+  return !text.empty() && std::any_of(families.begin(), families.end(), [text](const FimFamily& family) {
+    return text == family.prefix || text == family.suffix || text == family.middle || text == family.file ||
+           text == family.repository;
+  });
+}
+
 bool is_marker(const llama_vocab* vocab, Token token) {
-  const llama_token_attr attributes = llama_vocab_get_attr(vocab, token);
   const bool fim =
       token == llama_vocab_fim_pre(vocab) || token == llama_vocab_fim_suf(vocab) || token == llama_vocab_fim_mid(vocab);
-  return fim || llama_vocab_is_eog(vocab, token) ||
-         (static_cast<unsigned>(attributes) & static_cast<unsigned>(LLAMA_TOKEN_ATTR_CONTROL)) != 0;
+  return fim || llama_vocab_is_eog(vocab, token) || has(vocab, token, LLAMA_TOKEN_ATTR_CONTROL) ||
+         (has(vocab, token, LLAMA_TOKEN_ATTR_USER_DEFINED) && names_marker(llama_vocab_get_text(vocab, token)));
 }
 
 }  // namespace
@@ -160,10 +187,10 @@ Result<Tokens> tokenize_markup(const llama_vocab* vocab, std::string_view text) 
   }
 }
 
-Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text) {
+Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text, bool inside) {
   if (text.size() > kMaxText) return base::fail(ErrorKind::limit, "the text is too long");
   try {
-    auto tokens = tokenize_once(vocab, text);
+    auto tokens = inside ? tokenize_inside(vocab, text) : tokenize_once(vocab, text);
     if (!tokens) return tokens;
     Tokens out;
     for (const Token token : *tokens) {
@@ -176,7 +203,7 @@ Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text) {
       while (!rest.empty()) {
         std::size_t length = 1;
         while (length < rest.size() && (static_cast<unsigned char>(rest[length]) & 0xC0U) == 0x80U) ++length;
-        auto single = tokenize_once(vocab, rest.substr(0, length));
+        auto single = tokenize_inside(vocab, rest.substr(0, length));
         if (!single) return single;
         out.insert(out.end(), single->begin(), single->end());
         rest.remove_prefix(length);

@@ -58,8 +58,9 @@ struct Llama {
 // level while this runs, and nowhere at all later, so that no prompt can get into it.
 [[nodiscard]] Result<Llama> load_llama(const ModelFile& file, const ModelSource& source, const ContextSize& size);
 
-// Text as tokens, with literal special tokens in it left as text.
-[[nodiscard]] Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text);
+// Text as tokens, with literal special tokens in it left as text. inside: it stands behind other text, so that
+// SentencePiece's kind of tokenizer puts no blank before it.
+[[nodiscard]] Result<Tokens> tokenize_text(const llama_vocab* vocab, std::string_view text, bool inside = false);
 
 // Markup as tokens: special tokens that are written out in it become what they say. Never for user code.
 [[nodiscard]] Result<Tokens> tokenize_markup(const llama_vocab* vocab, std::string_view text);

@@ -56,6 +56,7 @@ Result<Prompt> PromptBuilder::hole(const Request& request) const {
   fim.extra = request.extra;
   fim.repository = request.repository;
   fim.filename = request.filename;
+  fim.tokenize_inside = [this](std::string_view text) { return tokenize_text(vocab_, text, true); };
   auto prompt = build_fim_prompt(*fim_, fim, [this](std::string_view text) { return tokenize_text(vocab_, text); });
   if (!prompt) return base::pass_on(prompt);
   return Prompt{std::move(prompt->tokens), prompt->truncated};

@@ -47,6 +47,8 @@ struct TinyModel {
   std::int32_t fim_type = 3;    // enum llama_token_type: 3 control, 4 user defined, 0: no such tokens at all
   bool fim_keys = false;        // name them in the metadata as well
   bool sentence_piece = false;  // Llama's kind of tokenizer: 0 unknown, 1 and 2 the text's ends, 3 to 258 the bytes
+  // With it: 260 to 263 are CodeLlama's markers (prefix, middle, suffix, end), then "<", "/", "s", ">", "</", "s>".
+  bool code_llama = false;
 };
 
 // The model as a file's bytes. Token ids: bytes 0 to 255, then end of text, fim prefix, middle, suffix.

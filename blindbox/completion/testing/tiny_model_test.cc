@@ -86,7 +86,7 @@ void add_tokenizer(GgufWriter& out, const TinyModel& shape) {
 }
 
 // Bytes as Llama's tokenizer names them, "<0x00>" to "<0xFF>", and the space's sign before a few letters.
-void add_sentence_piece(GgufWriter& out) {
+void add_sentence_piece(GgufWriter& out, bool code_llama) {
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
   std::vector<std::int32_t> types = {2, 3, 3};
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -96,6 +96,12 @@ void add_sentence_piece(GgufWriter& out) {
   }
   tokens.emplace_back("\xE2\x96\x81");
   types.push_back(1);
+  if (code_llama) {
+    for (const char* name : {"▁<PRE>", "▁<MID>", "▁<SUF>", "▁<EOT>"}) tokens.emplace_back(name);
+    types.resize(tokens.size(), 3);
+    for (const char* text : {"<", "/", "s", ">", "</", "s>"}) tokens.emplace_back(text);
+    types.resize(tokens.size(), 1);
+  }
   out.text("tokenizer.ggml.model", "llama");
   out.texts("tokenizer.ggml.tokens", tokens);
   out.i32s("tokenizer.ggml.token_type", types);
@@ -246,13 +252,13 @@ Bytes make_tiny_model(const TinyModel& shape) {
   const Style style = style_of(shape.architecture);
   out.f32(prefix + (style.norm_bias ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"), 1e-5F);
   if (shape.sentence_piece) {
-    add_sentence_piece(out);
+    add_sentence_piece(out, shape.code_llama);
   } else {
     add_tokenizer(out, shape);
   }
 
   Weights weights(shape.seed);
-  const std::uint64_t vocabulary = shape.fim_type == 0 ? 257 : 260;
+  const std::uint64_t vocabulary = shape.code_llama ? 270 : shape.fim_type == 0 ? 257 : 260;
   const std::uint64_t width = shape.width;
   out.tensor("token_embd.weight", {width, vocabulary}, weights.random(width * vocabulary, 1.0F));
   if (shape.architecture == "starcoder") {

@@ -77,13 +77,22 @@ Json token_at(const completion::Gguf& gguf, std::int64_t id) {
   return {{"id", id}, {"text", gguf.tokens[static_cast<std::size_t>(id)]}};
 }
 
+const char* name_of(completion::FimOrder order) {
+  switch (order) {
+    case completion::FimOrder::spm: return "spm";
+    case completion::FimOrder::psm: return "psm";
+    case completion::FimOrder::suffix_first: return "suffix_first";
+  }
+  return "";
+}
+
 Json fim_json(const completion::Gguf& gguf) {
   const auto fim = completion::find_fim_tokens(gguf);
   if (!fim) return nullptr;
   return {{"prefix", token_at(gguf, fim->prefix)},
           {"suffix", token_at(gguf, fim->suffix)},
           {"middle", token_at(gguf, fim->middle)},
-          {"order", fim->order == completion::FimOrder::spm ? "spm" : "psm"}};
+          {"order", name_of(fim->order)}};
 }
 
 Json describe(const LocatedModel& located, const OpenModel& model, const std::string& sha256) {
@@ -144,9 +153,11 @@ void print(const Json& about_it) {
   line("tokenizer", fmt::format("{} {}, {} tokens, sha256 {}", shown(tokenizer["model"]), shown(tokenizer["pre"]),
                                 tokenizer["tokens"].get<std::uint64_t>(), shown(tokenizer["sha256"])));
   const Json& fim = about_it["fim"];
+  // Not every order has a token for the middle.
+  const std::string middle = fim.is_null() || fim["middle"].is_null() ? "" : " " + shown(fim["middle"]["text"]);
   line("holes", fim.is_null() ? "no: it continues text only"
-                              : fmt::format("{} {} {}, {}", shown(fim["prefix"]["text"]), shown(fim["suffix"]["text"]),
-                                            shown(fim["middle"]["text"]), shown(fim["order"])));
+                              : fmt::format("{} {}{}, {}", shown(fim["prefix"]["text"]), shown(fim["suffix"]["text"]),
+                                            middle, shown(fim["order"])));
   line("chat", tokenizer["chat_template"].get<bool>() ? "yes: it has a template" : "no template");
 }
 

@@ -156,6 +156,30 @@ class Import(Comparing, unittest.TestCase):
                 self.assertEqual(self.metadata(file)["tokenizer.ggml.pre"], kind)
                 self.assert_tokens(file, tokenizer, NASTY)
 
+    def test_markers_of_every_family_are_known_and_never_found_in_code(self):
+        families = {"<fim_prefix>": ("<fim_suffix>", "<fim_middle>", "psm", "<repo_name>", "<file_sep>"),
+                    "<fim-prefix>": ("<fim-suffix>", "<fim-middle>", "spm"),
+                    "<|fim_prefix|>": ("<|fim_suffix|>", "<|fim_middle|>", "psm", "<|repo_name|>", "<|file_sep|>"),
+                    "<｜fim▁begin｜>": ("<｜fim▁hole｜>", "<｜fim▁end｜>", "psm"),
+                    "[PREFIX]": ("[SUFFIX]", "[MIDDLE]", "suffix_first")}
+        weights = makers.modern("llama", config := makers.modern_config("llama", 1010))
+        for prefix, (suffix, middle, order, *files) in families.items():
+            with self.subTest(prefix):
+                tokenizer = makers.byte_level("gpt-2", [END])
+                # Not special, as Qwen2.5-Coder's own files have them: the name decides.
+                tokenizer.add_tokens([makers.AddedToken(text, special=False, normalized=False)
+                                      for text in (prefix, suffix, middle, *files)])
+                source = self.fresh(f"family-{order}-{len(prefix)}-{len(suffix)}")
+                makers.save(source, config, weights, tokenizer, {"eos_token": END})
+                file = self.imported(source, "f16")
+                told = json.loads(run("model", "inspect", file, "--json").stdout)["fim"]
+                self.assertEqual([told["order"]] + [told[key]["text"] for key in ("prefix", "suffix", "middle")],
+                                 [order, prefix, suffix, middle])
+                self.assertIn(order, run("model", "inspect", file).stdout)
+                special = {tokenizer.token_to_id(text) for text in (prefix, suffix, middle)}
+                code = f"x = '{prefix}'\ny = {suffix} # {middle}"
+                self.assertFalse(special & set(probe_tokens(file, [code])[0]))
+
     def test_vocab_json_and_merges_txt(self):
         tokenizer = makers.byte_level("gpt-2", [END])
         config = makers.modern_config("qwen2", 1001)

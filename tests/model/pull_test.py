@@ -34,6 +34,7 @@ class Hub:
     def __init__(self, files, tls=None):
         self.files, self.asked, self.tls = files, [], tls
         self.token, self.cut, self.lie, self.bare = None, None, {}, False
+        self.whole, self.busy, self.more = False, 0, []  # ranges ignored; answers "later"; further names listed
         self.servers = [self._serve(self._hub), self._serve(self._content)]
         scheme = "https" if tls else "http"
         self.endpoint, self.content = (f"{scheme}://localhost:{server.server_port}" for server in self.servers)
@@ -87,6 +88,7 @@ class Hub:
                     if self._large(name):
                         entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 1}
                 siblings.append(entry)
+            siblings += [{"rfilename": name, "size": 3, "blobId": "0" * 40} for name in self.more]
             return self.reply(request, 200, json.dumps({"sha": COMMIT, "siblings": siblings}).encode())
         prefix = f"/owner/tiny/resolve/{COMMIT}/"
         if not path.startswith(prefix) or path[len(prefix):] not in self.files:
@@ -102,7 +104,10 @@ class Hub:
     def _content(self, request):
         name = request.path.split("?")[0].lstrip("/")
         data, begin = self.lie.get(name, self.files[name]), 0
-        if request.headers.get("Range"):
+        if self.busy:
+            self.busy -= 1
+            return self.reply(request, 429, b"later", Retry_After="0")
+        if request.headers.get("Range") and not self.whole:
             begin = int(request.headers["Range"].removeprefix("bytes=").rstrip("-"))
         request.send_response(206 if begin else 200)
         request.send_header("Content-Length", str(len(data) - begin))
@@ -189,6 +194,62 @@ class Pull(unittest.TestCase):
         self.pulled(hub)
         ranges = [fields["Range"] for _, path, fields in hub.asked if "Range" in fields and "signature" in path]
         self.assertEqual(ranges, ["bytes=1000-"])
+
+    def test_a_range_that_is_ignored_begins_anew(self):
+        hub = self.hub()
+        hub.cut, hub.whole = 1000, True
+        kept = {file["path"]: file["sha256"] for file in self.pulled(hub)["sources"]}
+        self.assertIn("bytes=1000-", [fields.get("Range") for _, _, fields in hub.asked])
+        for name in kept:
+            self.assertEqual(kept[name], hashlib.sha256(self.files[name]).hexdigest())
+
+    def test_a_hub_that_is_busy_is_asked_again(self):
+        hub = self.hub()
+        hub.busy = 2
+        self.pulled(hub)
+        self.assertEqual(len([path for _, path, _ in hub.asked if "signature" in path]), 4)
+
+    def test_names_that_lead_elsewhere_are_never_written(self):
+        hub = self.hub()
+        hub.more = ["../tokenizer.model", "/etc/passwd", "a/../../config.json", "..", ".git", "con\tfig.json", "\\x.safetensors"]
+        self.pulled(hub)
+        self.assertFalse(any(".." in path or "passwd" in path for _, path, _ in hub.asked))
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["store"])
+        index = json.loads(self.files["model.safetensors.index.json"])
+        index["weight_map"]["lm_head.weight"] = "../../../model.safetensors"
+        spoilt = self.hub(self.files | {"model.safetensors.index.json": json.dumps(index).encode()})
+        done = self.pull(spoilt, "--replace")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("names a file that is none of a checkpoint", done.stderr)
+
+    def test_what_stays_cut_off_or_is_a_pointer_is_refused(self):
+        name = "model-00001-of-00002.safetensors"
+        hub = self.hub()
+        hub.lie[name] = self.files[name][:-9]
+        done = self.pull(hub)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("announced", done.stderr)
+        self.assert_nothing_stored()
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 5\n"
+        for name in (name, "tokenizer.json"):
+            done = self.pull(self.hub(self.files | {name: pointer}), "--replace")
+            self.assertEqual(done.returncode, 8, done.stderr)
+            self.assertIn("git lfs pull", done.stderr)
+            self.assert_nothing_stored()
+
+    def test_a_link_in_the_way_is_not_followed(self):
+        hub = self.hub()
+        hub.busy = 10**6
+        self.pull(hub, "--replace")
+        parts = list((self.folder / "store").rglob("*.part"))
+        self.assertEqual(len(parts), 1)
+        outside = self.folder / "outside"
+        outside.write_bytes(b"mine")
+        parts[0].unlink()
+        parts[0].symlink_to(outside)
+        hub.busy = 0
+        self.assertNotEqual(self.pull(hub).returncode, 0)
+        self.assertEqual(outside.read_bytes(), b"mine")
 
     def test_a_lie_is_not_kept(self):
         for name in ("model-00002-of-00002.safetensors", "tokenizer.json"):

@@ -128,7 +128,7 @@ Result<void> read_special_tokens(const TokenizerFiles& files, const Ids& ids, To
   const Json& model = files.model_config.is_object() ? files.model_config : nothing;
   for (const Kind& kind : kKinds) {
     auto id = find_id(ids, token_text(config, std::string(kind.name) + "_token"));
-    if (!id) id = configured_id(model, std::string(kind.name) + "_token_id", ids.size());
+    if (!id) id = configured_id(model, std::string(kind.name) + "_token_id", out.types.size());
     if (!id && files.pieces) {
       const std::int32_t piece = id_in(*files.pieces, kind.name);
       if (piece >= 0 && static_cast<std::size_t>(piece) < out.types.size()) id = static_cast<std::uint32_t>(piece);

@@ -23,17 +23,16 @@ help:
 	  'make demo     install what is missing, build, and show a private completion and three refusals' \
 	  'make test     install what is missing, build and run every test' \
 	  'make test-cluster  fetch Helm, OPA and schemas, and compare what "deploy" renders with them' \
-	  'make test-boot     boot unified kernel images under QEMU and compare their PCRs with "measure" (minutes)' \
+	  'make test-boot     boot images and virtual machine disks under QEMU and compare their PCRs with "measure" (minutes)' \
 	  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make test-editors  the VS Code extension, unit tests and in code-server in Chromium (minutes)' \
-  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make bench    build and run the benchmarks' \
 	  'make load     200 clients of all manners at once, for LOAD_SECONDS=$(LOAD_SECONDS)' \
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
 	  'make tsan     the tests under the thread sanitizer' \
 	  'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
 	  'make wheel    the Python package as a wheel, in build/wheel' \
-  'make install  blindbox, its man page, model and verifier library under PREFIX=$(PREFIX)' \
+	  'make install  blindbox, its man page, model and verifier library under PREFIX=$(PREFIX)' \
 	  'make clean    remove build/' \
 	  '' 'New here? README.md, then: make demo'
 
@@ -65,7 +64,9 @@ test-cluster:
 
 # Machines under software emulation: some minutes, and no part of "make test" either.
 test-boot:
+	@tools/install-deps build
 	@tools/fetch-boot-tools
+	@test -f build/release/build.ninja || cmake --preset release -DBLINDBOX_BENCH=OFF
 	@cmake --build build/release --target blindbox blindbox-init
 	@BLINDBOX_BINARY=$(abspath $(binary)) BLINDBOX_INIT=$(abspath build/release/apps/init/blindbox-init) \
 	  python3 -B -m unittest discover -v -s tests/boot -p '*_test.py'

@@ -30,14 +30,14 @@ Result<std::vector<SeenGroup>> groups_of(std::string_view text, const std::strin
   if (watch.key_twice()) return fail(ErrorKind::malformed, name + " has a member twice");
   if (watch.too_deep()) return fail(ErrorKind::malformed, name + " is nested too deeply");
   if (root.is_discarded()) {
-    return fail(
-        ErrorKind::malformed, name + " is no JSON", "",
-        text.find("{{") == std::string_view::npos ? "" : "of a chart, judge what \"helm template\" makes of it");
+    return fail(ErrorKind::malformed, name + " is no JSON");
   }
   // Kubernetes takes JSON too, and YAML's reader takes that.
   if (root.contains("kind") && root.contains("apiVersion")) return internal::groups_of_kubernetes(text, name);
   return internal::groups_of_arm(root, name);
 }
+
+bool is_syntax(const Error& error) { return error.kind == ErrorKind::malformed; }
 
 }  // namespace
 
@@ -53,6 +53,12 @@ const char* level_name(Remark::Level level) {
 Result<std::vector<Remark>> lint(std::string_view text, const std::string& name,
                                  const std::optional<ExpectedImage>& image) {
   auto groups = groups_of(text, name);
+  // Of a chart, before Helm has filled it in. Manifests may hold such braces too, in texts.
+  if (text.find("{{") != std::string_view::npos && (groups ? groups->empty() : is_syntax(groups.error()))) {
+    return fail(ErrorKind::malformed, name + " holds a template's {{ }}, which nobody has filled in",
+                groups ? "" : groups.error().what,
+                "run \"helm template CHART --values YOURS > manifests.yaml\", and lint manifests.yaml");
+  }
   if (!groups) return base::pass_on(groups);
   for (const SeenGroup& group : *groups) {
     if (group.containers.size() <= internal::kMostContainers) continue;

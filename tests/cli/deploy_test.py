@@ -194,6 +194,50 @@ class Deploy(unittest.TestCase):
             self.assertEqual(ran.code, code, (text[:40], ran))
             self.assertIn(what, ran.err)
 
+    def test_lint_of_what_it_cannot_judge(self):
+        folder = self.home / "strange"
+        for name in ("chart/templates", "bicep", "terraform/module", "mixed/chart", "mixed/below"):
+            (folder / name).mkdir(parents=True)
+        (folder / "chart/Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 0.1.0\n")
+        (folder / "chart/values.yaml").write_text("a: 1\n")
+        (folder / "chart/templates/pod.yaml").write_text("kind: Pod\nspec:\n  {{- range .Values.x }}\n  a: 1\n  {{- end }}\n")
+        (folder / "chart/templates/quoted.yaml").write_text('kind: "{{ .Values.kind }}"\n')
+        (folder / "bicep/Main.BICEP").write_text("resource g 'Microsoft.ContainerInstance/containerGroups@2023-05-01' = {}\n")
+        (folder / "terraform/module/main.tf").write_text('resource "azurerm_container_group" "g" {}\n')
+        (folder / "terraform/x.tf.json").write_text("{}")
+        sources = "lint reads ARM templates (JSON) and Kubernetes manifests (YAML)"
+        for path, code, what in (("chart", 2, "is a Helm chart"), ("chart/templates/pod.yaml", 3, "{{ }}"),
+                                 ("chart/templates/quoted.yaml", 3, "{{ }}"), ("bicep", 2, sources),
+                                 ("bicep/Main.BICEP", 2, sources), ("terraform", 2, sources),
+                                 ("terraform/module/main.tf", 2, sources), ("terraform/x.tf.json", 2, sources)):
+            ran = self.run_blindbox("deploy", "lint", folder / path)
+            self.assertEqual((ran.code, ran.out), (code, ""), (path, ran))
+            self.assertIn(what, ran.err)
+            self.assertIn("helm template" if "chart" in path else "template.json", ran.err)
+        # Where both lie side by side, the file to judge is named.
+        template = self.render() / "template.json"
+        for name in ("blindbox.bicep", "main.tf"):
+            (self.out / name).write_text("")
+            self.assertIn(f'deploy lint {template}"', self.run_blindbox("deploy", "lint", self.out / name).err)
+
+    def test_lint_of_a_folder_reads_all_of_it(self):
+        folder = self.home / "several"
+        for name in ("chart", "below/deeper", ".git"):
+            (folder / name).mkdir(parents=True)
+        (folder / "chart/Chart.yaml").write_text("name: x\n")
+        (folder / "a.json").write_text("{")
+        (folder / ".git/b.json").write_text("{")
+        (folder / "below/main.tf").write_text("")
+        (folder / "below/deeper/pod.yml").write_text("kind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'x:1'}]}\n")
+        os.symlink(folder, folder / "below/again")
+        ran = self.run_blindbox("deploy", "lint", folder)
+        self.assertEqual((ran.code, ran.err.count("no JSON")), (3, 1), ran)
+        for what in ("deeper/pod.yml: p.c.image: x:1 is named by a tag", "several/chart: a Helm chart, not judged",
+                     "below/main.tf: not judged"):
+            self.assertIn(what, ran.out)
+        (folder / "a.json").unlink()
+        self.assertEqual(self.run_blindbox("deploy", "lint", folder).code, 5)
+
     def test_lint_of_manifests(self):
         self.render("aks-virtual-nodes")
         self.blindbox("deploy", "lint", self.out, "--image", "hello")

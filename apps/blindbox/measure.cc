@@ -6,7 +6,6 @@
 
 #include "blindbox/base/file.h"
 #include "blindbox/measure/initdata.h"
-#include "blindbox/measure/launch_digest.h"
 #include "blindbox/measure/layer.h"
 #include "blindbox/measure/uki.h"
 #include "blindbox/policy/starting_point.h"
@@ -14,6 +13,7 @@
 #include "command.h"
 #include "measure_explain.h"
 #include "measure_image.h"
+#include "measure_launch.h"
 #include "progress.h"
 
 namespace blindbox::apps {
@@ -27,14 +27,7 @@ struct Options {
   ImageOptions images;
   std::vector<std::string> layers;
   std::uint64_t max_size = measure::kMaxImageSize;
-  bool launch_digest = false;
-  std::optional<std::string> firmware, kernel, initrd;
-  std::string append;
-  std::uint32_t vcpus = 1;
-  std::string vcpu_type = "EPYC-v4";
-  std::uint64_t guest_features = 1;
-  std::string mode = "snp";
-  std::string hypervisor = "qemu";
+  LaunchOptions launch;
   std::optional<std::string> uki, initdata;
   bool json = false;
 };
@@ -138,47 +131,16 @@ Result<void> measure_tag(const Options& options, Output& out) {
   return base::write_file(options.write_policy, base::view(policy::write_policy(policy)));
 }
 
-Result<base::Sha256> hash_file(const std::optional<std::string>& path) {
-  return path ? base::sha256_file(*path) : Result<base::Sha256>(base::sha256({}));
-}
-
-Result<measure::LaunchInput> launch_input(const Options& options) {
-  measure::LaunchInput input;
-  input.mode = options.mode == "sev"      ? measure::SevMode::sev
-               : options.mode == "sev-es" ? measure::SevMode::sev_es
-                                          : measure::SevMode::sev_snp;
-  input.hypervisor = options.hypervisor == "ec2"   ? measure::Hypervisor::ec2
-                     : options.hypervisor == "gce" ? measure::Hypervisor::gce
-                                                   : measure::Hypervisor::qemu;
-  input.vcpus = options.vcpus;
-  input.guest_features = options.guest_features;
-  const auto signature = measure::cpu_signature(options.vcpu_type);
-  if (!signature) return tl::unexpected(signature.error());
-  input.cpu_signature = *signature;
-  if (!options.kernel && (options.initrd || !options.append.empty())) {
-    return base::fail(ErrorKind::usage, "--initrd and --append need --kernel", "",
-                      "a guest that boots from a disk is launched without any of them");
-  }
-  if (!options.kernel) return input;
-  const auto kernel = hash_file(options.kernel);
-  if (!kernel) return tl::unexpected(kernel.error());
-  const auto initrd = hash_file(options.initrd);
-  if (!initrd) return tl::unexpected(initrd.error());
-  input.kernel = measure::DirectBoot{*kernel, *initrd, measure::hash_cmdline(options.append)};
-  return input;
-}
-
 Result<void> measure_launch(const Options& options, Output& out) {
-  if (!options.firmware) return base::fail(ErrorKind::usage, "--launch-digest needs --firmware FILE");
-  const auto input = launch_input(options);
-  if (!input) return tl::unexpected(input.error());
-  const auto firmware = base::read_file(*options.firmware, measure::kFirmwareCap);
-  if (!firmware) return tl::unexpected(firmware.error());
-  const auto digest = measure::launch_digest(*firmware, *input);
-  if (!digest) return tl::unexpected(digest.error());
-  out.title(*options.firmware);
-  out.value("launch digest", base::to_hex(*digest));
-  out.object()["launch_digest"] = base::to_hex(*digest);
+  const auto launched = launch_values(options.launch);
+  if (!launched) return tl::unexpected(launched.error());
+  out.title(*options.launch.firmware);
+  if (launched->firmware) {
+    out.value("firmware hash", base::to_hex(*launched->firmware));
+    out.object()["firmware_digest"] = base::to_hex(*launched->firmware);
+  }
+  out.value("launch digest", base::to_hex(launched->digest));
+  out.object()["launch_digest"] = base::to_hex(launched->digest);
   return {};
 }
 
@@ -226,7 +188,7 @@ Result<void> measure_initdata(const std::string& path, Output& out) {
 }
 
 int run_measure(const Options& options) {
-  if (options.tag.empty() && options.layers.empty() && !options.launch_digest && !options.uki && !options.initdata) {
+  if (options.tag.empty() && options.layers.empty() && !options.launch.wanted && !options.uki && !options.initdata) {
     return report({ErrorKind::usage, "nothing to measure", "",
                    "give the TAG of a wrapped image, --layer, --launch-digest, --uki or --initdata"});
   }
@@ -240,7 +202,7 @@ int run_measure(const Options& options) {
     if (auto done = measure_tag(options, out); !done) return report(done.error());
   }
   if (auto done = measure_layers(options, out); !done) return report(done.error());
-  if (options.launch_digest) {
+  if (options.launch.wanted) {
     if (auto done = measure_launch(options, out); !done) return report(done.error());
   }
   if (options.uki) {
@@ -250,29 +212,6 @@ int run_measure(const Options& options) {
     if (auto done = measure_initdata(*options.initdata, out); !done) return report(done.error());
   }
   return out.finish();
-}
-
-void add_launch_options(CLI::App& command, const std::shared_ptr<Options>& options) {
-  command.add_flag("--launch-digest", options->launch_digest, "what a SEV guest is launched with; needs --firmware");
-  command.add_option("--firmware", options->firmware, "the firmware (OVMF)")->type_name("FILE");
-  command.add_option("--kernel", options->kernel, "the kernel of a direct boot")->type_name("FILE");
-  command.add_option("--initrd", options->initrd, "and its initial file system")->type_name("FILE");
-  command.add_option("--append", options->append, "and its command line")->type_name("TEXT");
-  command.add_option("--vcpus", options->vcpus, "how many vCPUs")->type_name("N")->capture_default_str();
-  command.add_option("--vcpu-type", options->vcpu_type, "QEMU's name of their model")
-      ->type_name("NAME")
-      ->capture_default_str();
-  command.add_option("--guest-features", options->guest_features, "SEV_FEATURES of the vCPUs")
-      ->type_name("N")
-      ->capture_default_str();
-  command.add_option("--mode", options->mode, "snp, sev-es or sev")
-      ->check(CLI::IsMember({"snp", "sev-es", "sev"}))
-      ->type_name("MODE")
-      ->capture_default_str();
-  command.add_option("--hypervisor", options->hypervisor, "qemu, ec2 or gce")
-      ->check(CLI::IsMember({"qemu", "ec2", "gce"}))
-      ->type_name("NAME")
-      ->capture_default_str();
 }
 
 }  // namespace
@@ -301,7 +240,7 @@ void add_measure(CLI::App& app, Action& action) {
   command->add_option("--max-size", options->max_size, "refuse a layer whose image would have more bytes")
       ->type_name("BYTES")
       ->check(CLI::Range(std::uint64_t{1}, measure::kMaxImageSize));
-  add_launch_options(*command, options);
+  add_launch_options(*command, options->launch);
   command->add_option("--uki", options->uki, "a unified kernel image: PCR 11, and after each phase")->type_name("FILE");
   command->add_option("--initdata", options->initdata, "an initdata document of Confidential Containers")
       ->type_name("FILE");

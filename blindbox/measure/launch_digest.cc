@@ -16,6 +16,7 @@ using internal::OvmfSection;
 using internal::Page;
 
 constexpr std::uint32_t kPage = 4096;
+constexpr std::uint64_t kFirmwareEnd = std::uint64_t{1} << 32;
 constexpr std::uint32_t kResetVector = 0xfffffff0;
 constexpr std::uint64_t kVmsaAddress = 0xfffffffff000;
 constexpr std::uint32_t kVcpuCap = 4096;
@@ -82,6 +83,15 @@ ByteArray<(kHashTable + 15) / 16 * 16> hash_table(const DirectBoot& boot) {
   return out;
 }
 
+Result<Launch> firmware_launch(ByteView firmware) {
+  if (firmware.empty() || firmware.size() > kFirmwareCap || firmware.size() % kPage != 0) {
+    return lacking("the firmware has " + std::to_string(firmware.size()) + " bytes, which are no whole pages");
+  }
+  Launch launch;
+  launch.contents(kFirmwareEnd - firmware.size(), firmware);
+  return launch;
+}
+
 Result<void> add_kernel_hashes(Launch& launch, const Ovmf& ovmf, const OvmfSection& section, const LaunchInput& input) {
   if (!input.kernel) {
     launch.pages(PageType::zero, section.address, section.size);
@@ -121,6 +131,8 @@ Result<void> add_sections(Launch& launch, const Ovmf& ovmf, const LaunchInput& i
   for (const OvmfSection& section : ovmf.sections) {
     pages += section.size / kPage;
     if (section.size % kPage != 0 || pages > kSectionPagesCap) return lacking("the firmware's sections make no sense");
+  }
+  for (const OvmfSection& section : ovmf.sections) {
     has_hashes = has_hashes || section.type == static_cast<std::uint32_t>(SectionType::kernel_hashes);
     if (auto added = add_section(launch, ovmf, section, input); !added) return added;
   }
@@ -133,6 +145,27 @@ Result<void> add_sections(Launch& launch, const Ovmf& ovmf, const LaunchInput& i
     if (input.hypervisor == Hypervisor::ec2 && cpuid) launch.page(PageType::cpuid, section.address);
   }
   return {};
+}
+
+// Coconut's QEMU: the firmware, the SVSM below it and its variables, what the SVSM asks for, and every vCPU in the SVSM.
+Result<Bytes> svsm_digest(ByteView firmware, const LaunchInput& input) {
+  const Svsm& svsm = *input.svsm;
+  auto launch = firmware_launch(firmware);
+  if (!launch) return base::pass_on(launch);
+  const std::uint64_t above = firmware.size() + svsm.variables;  // each 64 MiB at most
+  if (svsm.image.empty() || svsm.image.size() % kPage != 0) return lacking("the SVSM is no whole pages");
+  auto own = internal::parse_ovmf(svsm.image);
+  if (!own) return base::fail(ErrorKind::malformed, "of the SVSM: " + own.error().what);
+  if (!own->svsm_entry) {
+    return base::fail(ErrorKind::malformed, "the SVSM does not say where it begins", "SVSM_INFO",
+                      "is this Coconut's image of the kind that QEMU loads beside the firmware, and no IGVM file?");
+  }
+  const std::uint64_t address = kFirmwareEnd - above - svsm.image.size();
+  launch->contents(address, svsm.image);
+  if (auto added = add_sections(*launch, *own, input); !added) return base::pass_on(added);
+  const base::Sha384 vmsa = base::sha384(internal::svsm_vmsa(input.cpu_signature, address + *own->svsm_entry));
+  for (std::uint32_t i = 0; i < input.vcpus; ++i) launch->page(PageType::vmsa, kVmsaAddress, vmsa);
+  return base::to_bytes(launch->digest());
 }
 
 Result<Bytes> snp_digest(ByteView firmware, const Ovmf& ovmf, const LaunchInput& input) {
@@ -165,19 +198,20 @@ Result<Bytes> plain_digest(ByteView firmware, const Ovmf& ovmf, const LaunchInpu
   return base::to_bytes(base::sha256(measured));
 }
 
-struct CpuModel {
-  std::string_view name;
-  std::uint32_t family, model, stepping;
-};
-// QEMU, target/i386/cpu.c, builtin_x86_defs.
-constexpr std::array kCpuModels = {
-    CpuModel{"EPYC", 23, 1, 2},           CpuModel{"EPYC-v1", 23, 1, 2},       CpuModel{"EPYC-v2", 23, 1, 2},
-    CpuModel{"EPYC-IBPB", 23, 1, 2},      CpuModel{"EPYC-v3", 23, 1, 2},       CpuModel{"EPYC-v4", 23, 1, 2},
-    CpuModel{"EPYC-Rome", 23, 49, 0},     CpuModel{"EPYC-Rome-v1", 23, 49, 0}, CpuModel{"EPYC-Rome-v2", 23, 49, 0},
-    CpuModel{"EPYC-Rome-v3", 23, 49, 0},  CpuModel{"EPYC-Rome-v4", 23, 49, 0}, CpuModel{"EPYC-Milan", 25, 1, 1},
-    CpuModel{"EPYC-Milan-v1", 25, 1, 1},  CpuModel{"EPYC-Milan-v2", 25, 1, 1}, CpuModel{"EPYC-Genoa", 25, 17, 0},
-    CpuModel{"EPYC-Genoa-v1", 25, 17, 0}, CpuModel{"EPYC-Turin", 26, 0, 0},
-};
+Result<void> check_svsm(const LaunchInput& input) {
+  if (input.mode != SevMode::sev_snp || input.hypervisor != Hypervisor::qemu) {
+    return base::fail(ErrorKind::usage, "an SVSM is known under SEV-SNP and QEMU alone");
+  }
+  if (input.kernel || input.firmware) {
+    return base::fail(ErrorKind::usage, "under an SVSM neither a kernel nor the firmware's digest can be given", "",
+                      "the hash table is not filled there: the guest boots from a disk");
+  }
+  if (input.svsm->variables > kFirmwareCap || input.svsm->variables % kPage != 0) {
+    return base::fail(ErrorKind::usage, "the firmware's variables are whole pages, 64 MiB at most");
+  }
+  if (input.svsm->image.size() > kFirmwareCap) return lacking("the SVSM is larger than 64 MiB");
+  return {};
+}
 
 }  // namespace
 
@@ -188,12 +222,7 @@ base::Sha256 hash_cmdline(std::string_view cmdline) {
 }
 
 Result<base::Sha384> firmware_digest(ByteView firmware) {
-  if (firmware.empty() || firmware.size() > kFirmwareCap || firmware.size() % kPage != 0) {
-    return lacking("the firmware has " + std::to_string(firmware.size()) + " bytes, which are no whole pages");
-  }
-  Launch launch;
-  launch.contents((std::uint64_t{1} << 32) - firmware.size(), firmware);  // it ends where 4 GiB end
-  return launch.digest();
+  return firmware_launch(firmware).map([](const Launch& launch) { return launch.digest(); });
 }
 
 Result<Bytes> launch_digest(ByteView firmware, const LaunchInput& input) {
@@ -204,33 +233,20 @@ Result<Bytes> launch_digest(ByteView firmware, const LaunchInput& input) {
     return base::fail(ErrorKind::usage, "only SEV-SNP's digest can begin with the firmware's");
   }
   if (firmware.empty() || firmware.size() > kFirmwareCap) return lacking("the firmware is empty or too large");
+  if (input.svsm) {
+    if (auto checked = check_svsm(input); !checked) return base::pass_on(checked);
+    return svsm_digest(firmware, input);
+  }
   auto ovmf = internal::parse_ovmf(firmware);
   if (!ovmf) return base::pass_on(ovmf);
   if (input.mode != SevMode::sev && !ovmf->reset_vector) {
     return base::fail(ErrorKind::malformed, "the firmware does not say where further vCPUs begin", "SEV-ES reset block",
                       "is this an OVMF build for SEV?");
   }
-  return input.mode == SevMode::sev_snp ? snp_digest(firmware, *ovmf, input) : plain_digest(firmware, *ovmf, input);
-}
-
-Result<std::uint32_t> cpu_signature(std::string_view name) {
-  for (const CpuModel& cpu : kCpuModels) {
-    if (cpu.name != name) continue;
-    // AMD 25481, CPUID Fn0000_0001_EAX.
-    const std::uint32_t extended = cpu.family > 0xf ? cpu.family - 0xf : 0;
-    return extended << 20 | (cpu.model >> 4) << 16 | std::min(cpu.family, 0xfU) << 8 | (cpu.model & 0xf) << 4 |
-           cpu.stepping;
+  if (input.mode != SevMode::sev && *ovmf->reset_vector == 0 && input.vcpus > 1) {
+    return lacking("the firmware has further vCPUs begin nowhere: its SEV-ES reset block is zero");
   }
-  std::string known;
-  for (const std::string_view cpu : cpu_names()) known += (known.empty() ? "" : ", ") + std::string(cpu);
-  return base::fail(ErrorKind::usage, "there is no vCPU type \"" + std::string(name) + "\"", "", "known are " + known);
-}
-
-std::vector<std::string_view> cpu_names() {
-  std::vector<std::string_view> names;
-  names.reserve(std::size(kCpuModels));
-  for (const CpuModel& cpu : kCpuModels) names.push_back(cpu.name);
-  return names;
+  return input.mode == SevMode::sev_snp ? snp_digest(firmware, *ovmf, input) : plain_digest(firmware, *ovmf, input);
 }
 
 }  // namespace blindbox::measure

@@ -26,15 +26,22 @@ struct DirectBoot {
 };
 [[nodiscard]] base::Sha256 hash_cmdline(std::string_view cmdline);
 
+// Coconut's SVSM, as QEMU loads it beside the firmware (not an IGVM file): it runs first, in VMPL 0.
+struct Svsm {
+  ByteView image{};             // whole pages, with a GUID table as firmware has, and its own metadata
+  std::uint64_t variables = 0;  // bytes of the firmware's variables, which lie between the two; whole pages
+};
+
 struct LaunchInput {
   SevMode mode = SevMode::sev_snp;
   Hypervisor hypervisor = Hypervisor::qemu;
   std::uint32_t vcpus = 1;           // 1 to 4096
   std::uint32_t cpu_signature = 0;   // CPUID Fn0000_0001_EAX; only QEMU tells the guest
-  std::uint64_t guest_features = 1;  // SEV_FEATURES; bit 0 is SNP
+  std::uint64_t guest_features = 1;  // SEV_FEATURES; bit 0 is SNP, and all that there is under an SVSM
   std::optional<DirectBoot> kernel;
   // In place of the firmware's pages (firmware_digest of another build with the same metadata); SEV-SNP alone.
   std::optional<base::Sha384> firmware;
+  std::optional<Svsm> svsm;  // SEV-SNP and QEMU alone, and neither kernel nor firmware beside it
 };
 
 // 48 bytes for SEV-SNP, 32 for SEV and SEV-ES. ErrorKind::malformed for firmware that is none or lacks what the input
@@ -46,5 +53,7 @@ struct LaunchInput {
 // The signature of a CPU model of QEMU's, such as "EPYC-Milan". ErrorKind::usage for others.
 [[nodiscard]] Result<std::uint32_t> cpu_signature(std::string_view name);
 [[nodiscard]] std::vector<std::string_view> cpu_names();
+// Of any CPU: family up to 270, model up to 255, stepping up to 15. ErrorKind::usage beyond.
+[[nodiscard]] Result<std::uint32_t> cpu_signature(std::uint32_t family, std::uint32_t model, std::uint32_t stepping);
 
 }  // namespace blindbox::measure

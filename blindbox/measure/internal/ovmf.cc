@@ -2,6 +2,7 @@
 #include "blindbox/measure/internal/ovmf.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "blindbox/base/reader.h"
 
@@ -16,6 +17,7 @@ constexpr std::size_t kSectionCap = 256;
 constexpr std::string_view kFooter = "de82b596b21ff745baeaa366c55a082d";
 constexpr std::string_view kHashTable = "1f3755723b3a044b927b1da6efa8d454";
 constexpr std::string_view kResetBlock = "de71f7007e1acb4f890e68c77e2fb44e";
+constexpr std::string_view kSvsmInfo = "12a689a797054b4ca49fcbb1fe9d1ddd";
 constexpr std::string_view kMetadata = "666588dc4a989847a75e5585a7bf67cc";
 
 tl::unexpected<Error> bad_firmware(const std::string& why) {
@@ -64,6 +66,10 @@ Result<Ovmf> parse_ovmf(ByteView firmware) {
   if (footer.guid != kFooter) return out;
   if (footer.length < kEntry || footer.length > table.size()) return bad_firmware("its length makes no sense");
   table = table.last(footer.length).first(footer.length - kEntry);
+  std::optional<std::uint32_t> metadata;
+  const auto keep = [](std::optional<std::uint32_t>& into, std::uint32_t number) {
+    return !std::exchange(into, number).has_value();
+  };
   while (table.size() >= kEntry) {
     const Entry entry = last_entry(table);
     if (entry.length < kEntry || entry.length > table.size()) return bad_firmware("an entry's length makes no sense");
@@ -71,14 +77,20 @@ Result<Ovmf> parse_ovmf(ByteView firmware) {
     const std::uint32_t number = value.u32le();
     const bool has_value = entry.length >= kEntry + 4;
     table = table.first(table.size() - entry.length);
-    if (!has_value) continue;
-    if (entry.guid == kHashTable) out.hash_table = number;
-    if (entry.guid == kResetBlock) out.reset_vector = number;
-    if (entry.guid != kMetadata) continue;
-    auto sections = read_sections(firmware, number);
-    if (!sections) return base::pass_on(sections);
-    out.sections = std::move(*sections);
+    auto* const into = entry.guid == kHashTable    ? &out.hash_table
+                       : entry.guid == kResetBlock ? &out.reset_vector
+                       : entry.guid == kSvsmInfo   ? &out.svsm_entry
+                       : entry.guid == kMetadata   ? &metadata
+                                                   : nullptr;
+    if (into == nullptr) continue;
+    // Hypervisors differ in which of two they take.
+    if (!has_value) return bad_firmware("the entry " + entry.guid + " is empty");
+    if (!keep(*into, number)) return bad_firmware("the entry " + entry.guid + " is there twice");
   }
+  if (!metadata) return out;
+  auto sections = read_sections(firmware, *metadata);
+  if (!sections) return base::pass_on(sections);
+  out.sections = std::move(*sections);
   return out;
 }
 

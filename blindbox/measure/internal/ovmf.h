@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What OVMF says of itself in the table that ends 32 bytes before its end (edk2, OvmfPkg/ResetVector).
+// What OVMF, and Coconut's SVSM, say of themselves in the table that ends 32 bytes before its end (edk2, OvmfPkg/ResetVector).
 #pragma once
 
 #include <optional>
@@ -18,6 +18,7 @@ struct OvmfSection {
 struct Ovmf {
   std::optional<std::uint32_t> hash_table;    // where the hashes of a direct boot go
   std::optional<std::uint32_t> reset_vector;  // of vCPUs but the first
+  std::optional<std::uint32_t> svsm_entry;    // of an SVSM: where it begins, from its own first byte
   std::vector<OvmfSection> sections;          // pages that it wants besides its own
 };
 

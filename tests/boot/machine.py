@@ -114,9 +114,14 @@ def unified(stub, sections, out):
     return out
 
 
-def boot(folder, image=None, disk=None, seconds=240, arguments=()):
+# How a disk hangs on the machine, as providers do it and QEMU can.
+NVME = ("-device", "nvme,drive=disk,serial=blindbox")
+VIRTIO_SCSI = ("-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=disk")
+
+
+def boot(folder, image=None, disk=None, seconds=300, attached=NVME):
     """What the machine writes to its serial port until it goes off. image is put where firmware looks for one; disk is
-    a whole disk's file in its place. A fresh TPM and fresh variables each time."""
+    a whole disk's file in its place, raw or .vhd. A fresh TPM and fresh variables each time."""
     qemu, swtpm = program("qemu-system-x86_64"), program("swtpm")
     state = pathlib.Path(tempfile.mkdtemp(dir=folder))
     shutil.copy(file(VARIABLES), state / "variables.fd")
@@ -129,14 +134,14 @@ def boot(folder, image=None, disk=None, seconds=240, arguments=()):
         shutil.copy(image, state / "esp/EFI/BOOT/BOOTX64.EFI")
         drive = f"if=none,id=disk,format=raw,readonly=on,file=fat:{state}/esp"
     else:
-        drive = f"if=none,id=disk,format=raw,snapshot=on,file={disk}"
+        drive = f"if=none,id=disk,format={'vpc' if disk.suffix == '.vhd' else 'raw'},snapshot=on,file={disk}"
     command = [qemu, "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "1024", "-display", "none", "-vga", "none",
                "-nic", "none", "-no-reboot", "-nodefaults", "-serial", f"file:{state}/serial",
                "-drive", f"if=pflash,format=raw,readonly=on,file={file(FIRMWARE)}",
                "-drive", f"if=pflash,format=raw,file={state}/variables.fd",
-               "-drive", drive, "-device", "nvme,drive=disk,serial=blindbox",
+               "-drive", drive, *attached,
                "-chardev", f"socket,id=tpm,path={state}/tpm.sock", "-tpmdev", "emulator,id=tpm,chardev=tpm",
-               "-device", "tpm-crb,tpmdev=tpm", *arguments]
+               "-device", "tpm-crb,tpmdev=tpm"]
     try:
         while not (state / "tpm.sock").exists() and tpm.poll() is None:
             os.sched_yield()

@@ -9,8 +9,8 @@ const std::string_view kBuildImage =
 #   --source   where to take the image from instead of its registry: oci:FOLDER, docker-archive:FILE
 #   --stub     systemd's; /usr/lib/systemd/boot/efi/linuxx64.efi.stub unless given
 #   --firmware what the provider publishes of its own: predicts the launch digest
-# As root, since the files keep their owners. Debian: blindbox, binutils, busybox-static, cpio, cryptsetup-bin, dosfstools,
-# fdisk, kmod, mtools, squashfs-tools, systemd-boot-efi.
+# As root, since the files keep their owners. Debian and Ubuntu: binutils, busybox-static, cpio, cryptsetup-bin, dosfstools,
+# fdisk, kmod, mtools, squashfs-tools, systemd-boot-efi, xz-utils, zstd; and blindbox.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
@@ -37,10 +37,29 @@ done
 [ "$(id -u)" = 0 ] || die 'run it as root: the files keep their owners'
 [ -f "$kernel" ] || die '--kernel names no file'
 [ -d "$modules" ] || die '--modules names no folder'
-[ -f "$stub" ] || die "there is no stub at $stub"
-for tool in blindbox busybox cpio ldd mcopy mkfs.vfat mksquashfs modinfo objcopy objdump sfdisk veritysetup; do
-  command -v "$tool" >/dev/null || die "$tool is not installed"
-done
+[ -f "$stub" ] || die "there is no stub at $stub: apt-get install systemd-boot-efi, or name one by --stub"
+# Where a user's own PATH lacks the administrator's programs.
+PATH=$PATH:/usr/sbin:/sbin
+lacking=""
+while read -r tool package; do
+  command -v "$tool" >/dev/null && continue
+  echo "build-image: error: $tool is not installed" >&2
+  lacking="$lacking $package"
+done <<'END'
+busybox busybox-static
+cpio cpio
+mcopy mtools
+mkfs.vfat dosfstools
+mksquashfs squashfs-tools
+modinfo kmod
+objcopy binutils
+sfdisk fdisk
+veritysetup cryptsetup-bin
+xz xz-utils
+zstd zstd
+END
+[ -z "$lacking" ] || die "on Debian and Ubuntu: apt-get install$lacking"
+command -v blindbox >/dev/null || die 'blindbox is not installed: put it on the PATH'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 umask 022

@@ -56,6 +56,15 @@ TEST(Deployment, WhatNoCloudTakes) {
   Deployment lines = make();
   lines.environment["GREETING"] = "a\nb";
   EXPECT_THAT(problem(lines), HasSubstr("no line of UTF-8"));
+  // Bytes that do not become fewer: an annotation holds less than that.
+  Deployment initdata = make();
+  for (unsigned i = 0; initdata.initdata.size() < (std::size_t{300} << 10); ++i) {
+    const auto digest = base::sha256(base::view(std::to_string(i)));
+    initdata.initdata.append(base::as_text(digest));
+  }
+  EXPECT_THAT(problem(initdata), HasSubstr("too long for a pod's annotation"));
+  initdata.initdata.resize(std::size_t{100} << 10);
+  EXPECT_EQ(problem(initdata), "");
 }
 
 TEST(Deployment, ValuesStayValuesInEveryLanguage) {
@@ -68,6 +77,21 @@ TEST(Deployment, ValuesStayValuesInEveryLanguage) {
       << "two brackets: no expression";
   EXPECT_THAT(file(files, "main.bicep"), HasSubstr(R"(value: '[concat(\'x\')]\${a}%{b}\'"\\')"));
   EXPECT_THAT(file(files, "main.tf"), HasSubstr(R"(value = "[concat('x')]$${a}%%{b}'\"\\")"));
+}
+
+// Kubelet would put another variable's value in the place of $(NAME); tests/cluster asks its own code.
+TEST(Deployment, ValuesAreNoReferencesToKubernetes) {
+  Deployment from = make();
+  from.environment["GREETING"] = "$(PATH) $$ \\";
+  const auto files = render_kubernetes(from, Cluster::plain);
+  EXPECT_THAT(file(files, "kubernetes.yaml"), HasSubstr(R"(value: "$$(PATH) $$$$ \\")"));
+  EXPECT_THAT(file(files, "helm/values.yaml"), HasSubstr(R"("GREETING": "$(PATH) $$ \\")"));
+}
+
+TEST(Deployment, ThereIsRoomToScale) {
+  Deployment from = make();
+  from.replicas = 10;
+  EXPECT_THAT(file(render_kubernetes(from, Cluster::plain), "helm/values.yaml"), HasSubstr("maxReplicas: 40"));
 }
 
 TEST(Deployment, TheVirtualNodesPolicyIsAnother) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/deploy/deployment.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@ namespace {
 using base::fail;
 
 constexpr std::size_t kDigestLength = 64;
+// An object of Kubernetes holds 256 KiB of annotations, and "kubectl apply" keeps the manifest itself as one.
+constexpr std::size_t kAnnotationCap = std::size_t{200} << 10;
 
 bool is_label(const std::string& text) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -58,6 +61,13 @@ Result<void> check(const Deployment& deployment) {
   }
   if (!deployment.runtime_class.empty() && !is_label(deployment.runtime_class)) {
     return fail(ErrorKind::usage, "not a runtime class: " + deployment.runtime_class);
+  }
+  auto annotation = initdata_annotation(deployment.initdata);
+  if (!annotation) return base::pass_on(annotation);
+  if (annotation->size() > kAnnotationCap) {
+    return fail(ErrorKind::limit, "the initdata is too long for a pod's annotation",
+                fmt::format("{} bytes compressed and encoded, {} at most", annotation->size(), kAnnotationCap),
+                "take out what the guest can fetch after it has attested itself");
   }
   return {};
 }

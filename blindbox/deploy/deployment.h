@@ -33,7 +33,7 @@ struct File {
 };
 
 // ErrorKind::usage for what no cloud takes: a name that is no DNS label, an image without its digest, a variable that the
-// specification does not pass on, no cores or memory.
+// specification does not pass on, no cores or memory; ErrorKind::limit for initdata that no pod's annotation holds.
 [[nodiscard]] Result<void> check(const Deployment& deployment);
 
 // The host of the image's registry.

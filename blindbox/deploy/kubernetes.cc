@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -66,10 +67,17 @@ std::string placement(const Deployment& from, Cluster cluster) {
   return "";
 }
 
+// Kubelet puts a variable's value in $(NAME)'s place, and one $ in that of two.
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out.append(c == '$' ? 2 : 1, c);
+  return out;
+}
+
 std::string environment(const Deployment& from) {
   std::string out;
   for (const auto& [name, value] : from.environment) {
-    out += fmt::format("            - name: {}\n              value: {}\n", quoted(name), quoted(value));
+    out += fmt::format("            - name: {}\n              value: {}\n", quoted(name), quoted(escaped(value)));
   }
   return out.empty() ? out : "          env:\n" + out;
 }
@@ -241,12 +249,13 @@ service:
 # Pods by how full the queues are (/metrics, docs/api.md), which needs an adapter that serves the server's metric to Kubernetes.
 autoscaling:
   enabled: false
-  maxReplicas: 8
+  maxReplicas: {}
   metric: blindbox_queue_used_ratio
   target: 250m
 )",
       platform_name(cluster), quoted(from.image), quoted(policy), quoted(initdata),
-      quoted(names ? from.runtime_class : ""), from.specification.tls_port, from.replicas, from.cpu, from.memory_gib);
+      quoted(names ? from.runtime_class : ""), from.specification.tls_port, from.replicas, from.cpu, from.memory_gib,
+      std::max(std::uint64_t{8}, std::uint64_t{4} * from.replicas));
   out += from.environment.empty() ? "environment: {}\n" : "environment:\n";
   for (const auto& [name, value] : from.environment) out += fmt::format("  {}: {}\n", quoted(name), quoted(value));
   out += from.specification.egress.empty() ? "egress: []\n" : "egress:\n";

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "blindbox/deploy/container.h"
 #include "blindbox/deploy/deployment.h"
@@ -177,11 +176,11 @@ std::string block_of(const std::string& host) {
 // provider, and the egress proxy in the enclave is what holds to names.
 std::string egress_rules(const Deployment& from) {
   std::string out;
-  std::set<std::uint16_t> ports;
+  std::vector<std::uint16_t> ports;  // each once, in the order of the chart
   for (const auto& entry : from.specification.egress) {
     const std::string block = block_of(entry.host);
     if (block.empty()) {
-      ports.insert(entry.port);
+      if (std::ranges::find(ports, entry.port) == ports.end()) ports.push_back(entry.port);
       continue;
     }
     out += fmt::format(

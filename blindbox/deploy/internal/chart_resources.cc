@@ -149,7 +149,7 @@ spec:
     {{- end }}
     {{- end }}
     {{- /* A NetworkPolicy knows no names; the egress proxy in the enclave does. */}}
-    {{- range (uniq $ports | sortAlpha) }}
+    {{- range (uniq $ports) }}
     - to:
         - ipBlock:
             cidr: 0.0.0.0/0

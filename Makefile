@@ -58,7 +58,7 @@ test:
 
 # Slow the first time, and needs Go: not part of "make test", where the first of these tests are skipped and say so.
 test-cluster:
-	@tools/install-deps build
+	@tools/install-deps build cluster
 	$(call section,building what judges; the first time this takes ten minutes of two cores)
 	@tools/fetch-cluster-tools
 	$(call section,building blindbox)

@@ -53,6 +53,14 @@ class ApiServer(unittest.TestCase):
                         self.assertEqual(said.count("(server dry run)"), kinds, said)
                         self.assertGreaterEqual(kinds, 4)
 
+    def test_the_judge_is_strict(self):
+        text = (self.rendered.render("kubernetes") / "kubernetes.yaml").read_text()
+        variable = text[text.index('            - name: "GREETING"'):text.index("          securityContext:")]
+        for change, sentence in ((text.replace(variable, 2 * variable), "1 warning received"),
+                                 (text.replace("terminationGracePeriodSeconds", "graceSeconds"), "unknown field"),
+                                 (text.replace("      targetPort: 8443", "      targetPort: 84430"), "must be between 1 and 65535")):
+            self.assertIn(sentence, self.apply(change, "--dry-run=server", code=1))
+
     def test_chart_and_manifests_are_one_to_the_server(self):
         """Once the manifests are there, the chart changes nothing but what Helm labels: kubectl diff says so."""
         for platform in rendered.PLATFORMS:

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "blindbox/api/internal/run.h"
@@ -31,7 +32,15 @@ std::string_view field_of(const http::Request& request, std::string_view name) {
   return found;
 }
 
-// Authorization: Bearer KEY, or X-Api-Key: KEY.
+// Where keys come beside Authorization; the second is what Azure's clients send.
+constexpr std::array<std::string_view, 2> kKeyFields = {"x-api-key", "api-key"};
+
+bool may_hold_key(std::string_view field) {
+  return equal_ignoring_case(field, "authorization") ||
+         std::any_of(kKeyFields.begin(), kKeyFields.end(), [&](auto name) { return equal_ignoring_case(field, name); });
+}
+
+// Authorization: Bearer KEY, or a field of kKeyFields.
 std::string_view presented_key(const http::Request& request) {
   constexpr std::string_view kScheme = "bearer ";
   std::string_view value = field_of(request, "authorization");
@@ -40,14 +49,17 @@ std::string_view presented_key(const http::Request& request) {
     while (value.starts_with(' ')) value.remove_prefix(1);
     return value;
   }
-  return field_of(request, "x-api-key");
+  for (const std::string_view name : kKeyFields) {
+    if (const std::string_view key = field_of(request, name); !key.empty()) return key;
+  }
+  return {};
 }
 
 // Where no keys are kept: the digest of whatever was shown, never the key itself; else the connection.
 std::string anonymous_tenant(const http::Request& request, const std::string& connection_field) {
   std::string shown;
   for (const auto& [name, value] : request.fields) {
-    if (equal_ignoring_case(name, "authorization") || equal_ignoring_case(name, "x-api-key")) shown += value + '\n';
+    if (may_hold_key(name)) shown += value + '\n';
   }
   if (!shown.empty()) return base::to_hex(base::sha256(base::view(shown)));
   if (connection_field.empty()) return {};
@@ -93,6 +105,9 @@ void App::handle(const http::Request& request, http::ResponseSink& sink, const s
   const Found found = find_route(request.method, request.target);
   if (found.route == nullptr) {
     const bool known = !found.allowed.empty();
+    if (auto missing = known ? std::nullopt : not_offered(request.target)) {
+      return sink.respond(refusal({501, "not_supported_error", std::move(*missing), 0}, shape_of(request.target)));
+    }
     Failure failure{known ? 405U : 404U, known ? "invalid_request_error" : "not_found_error", {}, 0};
     failure.error = known ? Error{ErrorKind::usage, "this path takes " + found.allowed, {}, {}}
                           : Error{ErrorKind::usage, "there is nothing at this path", {}, "known are " + paths()};
@@ -137,6 +152,11 @@ unsigned App::answer(const Route& route, const http::Request& request, http::Res
                      const std::stop_token& stop) {
   const auto who = visitor(request, route);
   if (!who) return refuse(route, sink, who.error());
+  const std::string_view coding = field_of(request, "content-encoding");
+  if (!coding.empty() && !equal_ignoring_case(coding, "identity")) {
+    const Error error{ErrorKind::malformed, "compressed requests are not taken", "", "send the JSON as it is"};
+    return refuse(route, sink, {415, "invalid_request_error", error, 0});
+  }
   if (route.parse != nullptr) return complete(route, request, *who, sink, stop);
   std::optional<keys::Ticket> ticket;
   if (route.counted) {

@@ -47,6 +47,27 @@ TEST(App, UnknownPathsAndMethodsInTheShapeOfWhoeverAsked) {
   EXPECT_EQ(bench.ask({"HEAD", "/health", {}, ""}).status, 200U);
 }
 
+TEST(App, WhatOtherServersOfferIsRefusedByName) {
+  const Bench bench;
+  for (const char* path : {"/embedding", "/v1/embeddings", "/v1/responses", "/v1/messages", "/rerank"}) {
+    const Heard heard = bench.ask(post(path, "{}"));
+    EXPECT_EQ(heard.status, 501U) << path;
+    EXPECT_EQ(heard.body()["error"]["type"], "not_supported_error") << path;
+  }
+  const Heard pull = bench.ask(post("/api/pull", "{}"));
+  EXPECT_EQ(pull.status, 501U);
+  EXPECT_THAT(pull.body()["error"], HasSubstr("models are not loaded by request"));
+  EXPECT_EQ(bench.ask({"DELETE", "/api/delete", {}, "{}"}).status, 501U);
+}
+
+TEST(App, CompressedRequestsAreNotTaken) {
+  const Bench bench;
+  const Heard heard = bench.ask(with(post("/infill", kHole), "Content-Encoding", "gzip"));
+  EXPECT_EQ(heard.status, 415U);
+  EXPECT_THAT(heard.body()["error"]["message"], HasSubstr("compressed"));
+  EXPECT_EQ(bench.ask(with(post("/infill", kHole), "Content-Encoding", "Identity")).status, 200U);
+}
+
 TEST(App, TheRootSaysThatItRunsAndNothingElse) {
   const Bench bench;
   const Heard heard = bench.ask(get("/"));
@@ -130,6 +151,7 @@ TEST(App, TenantsWithoutAKeyFile) {
   const std::string key = tenant(with(with(plain, "Front-Connection", "1"), "authorization", "Bearer k1"));
   EXPECT_EQ(key, tenant(with(with(plain, "Front-Connection", "2"), "Authorization", "Bearer k1")));
   EXPECT_NE(key, tenant(with(plain, "X-API-Key", "k2")));
+  EXPECT_NE(tenant(with(plain, "Api-Key", "k3")), tenant(with(plain, "Api-Key", "k2")));
   EXPECT_NE(key, one);
   EXPECT_THAT(key, Not(HasSubstr("k1")));
   EXPECT_EQ(tenant(plain), "");
@@ -182,7 +204,7 @@ TEST_F(Keyed, WithoutAKeyOnlyHealthAndModels) {
 TEST_F(Keyed, KeysNameTheTenantAndItsLimits) {
   const http::Request request = post("/infill", kHole);
   EXPECT_EQ(bench->reached(with(request, "Authorization", "bearer " + alice.secret)).tenant, "tenant alice");
-  EXPECT_EQ(bench->reached(with(request, "X-Api-Key", alice.secret)).tenant, "tenant alice");
+  EXPECT_EQ(bench->reached(with(request, "Api-Key", alice.secret)).tenant, "tenant alice");
   const Heard third = bench->ask(with(request, "X-Api-Key", alice.secret));
   EXPECT_EQ(third.status, 429U);
   EXPECT_EQ(third.body()["error"]["type"], "rate_limit_error");

@@ -51,6 +51,23 @@ TEST(Tgi, DetailsAndTheFullText) {
   EXPECT_EQ(answer["details"]["tokens"][1]["text"], "\ntwo");
 }
 
+TEST(Tgi, TheLikeliestTokensAndTheEndOfAPrompt) {
+  const Bench bench;
+  const std::string asked = R"({"inputs":"a","parameters":{"top_n_tokens":1,"truncate":9,"details":true}})";
+  const json top = bench.answer(post("/generate", asked))["details"]["top_tokens"];
+  ASSERT_EQ(top.size(), 2U);
+  EXPECT_EQ(top[0][0]["text"], "one");
+  EXPECT_EQ(top[1][0]["logprob"], -0.5);
+  EXPECT_EQ(bench.scripted->seen.back().keep_tokens, 9U);
+  EXPECT_EQ(bench.ask(post("/generate_stream", asked)).events()[1]["top_tokens"][0]["id"], 1);
+}
+
+TEST(Tgi, MessagesAtTheRoot) {
+  const Bench bench({}, true);
+  const json answer = bench.answer(post("/", R"({"model":"tgi","messages":[{"role":"user","content":"a"}]})"));
+  EXPECT_EQ(answer["choices"][0]["message"]["content"], "one\ntwo");
+}
+
 TEST(Tgi, Stream) {
   const Bench bench;
   for (const char* path : {"/generate_stream", "/"}) {
@@ -134,6 +151,25 @@ TEST(Ollama, AnEmptyPromptOnlyLoads) {
   const json answer = bench.answer(post("/api/generate", R"({"model":"m","stream":false})"));
   EXPECT_EQ(answer["done_reason"], "load");
   EXPECT_EQ(answer["response"], "");
+  EXPECT_EQ(bench.answer(post("/api/generate", R"({"model":"m","stream":false,"keep_alive":0})"))["done_reason"],
+            "unload");
+  const json chat = bench.answer(post("/api/chat", R"({"model":"m","messages":[],"keep_alive":"0","stream":false})"));
+  EXPECT_EQ(chat["done_reason"], "unload");
+  EXPECT_EQ(chat["message"]["content"], "");
+}
+
+TEST(Ollama, ALongPromptLosesItsBeginning) {
+  const Bench bench;  // a context of 64
+  EXPECT_EQ(bench.reached(post("/api/generate", R"({"prompt":"a","options":{"num_predict":8}})")).keep_tokens, 55U);
+  EXPECT_EQ(bench.reached(post("/api/generate", R"({"prompt":"a"})")).keep_tokens, 31U);
+  EXPECT_EQ(bench.reached(post("/v1/completions", R"({"prompt":"a"})")).keep_tokens, 0U);
+}
+
+TEST(Ollama, ImagesInAMessageAreRefused) {
+  const Bench bench({}, true);
+  const std::string message = R"({"model":"m","messages":[{"role":"user","content":"a","images":)";
+  EXPECT_EQ(bench.ask(post("/api/chat", message + R"(["aaaa"]}]})")).status, 400U);
+  EXPECT_EQ(bench.ask(post("/api/chat", message + "[]}]}")).status, 200U);
 }
 
 TEST(Ollama, Chat) {

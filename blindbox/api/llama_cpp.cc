@@ -33,6 +33,8 @@ ordered_json settings(const Request& request, bool stream) {
           {"top_p", request.top_p},
           {"min_p", request.min_p},
           {"repeat_penalty", request.repeat_penalty},
+          {"presence_penalty", request.presence_penalty},
+          {"frequency_penalty", request.frequency_penalty},
           {"seed", request.seed},
           {"stop", request.stop},
           {"stream", stream}};
@@ -62,6 +64,13 @@ ordered_json ids_of(const std::vector<SaidToken>& tokens) {
   return out;
 }
 
+// A token may be half a character, which its text cannot tell.
+ordered_json bytes_of(const std::string& text) {
+  ordered_json out = ordered_json::array();
+  for (const char c : text) out.push_back(static_cast<unsigned char>(c));
+  return out;
+}
+
 ordered_json probabilities(const std::vector<SaidToken>& tokens) {
   ordered_json out = ordered_json::array();
   for (const SaidToken& token : tokens) {
@@ -69,10 +78,12 @@ ordered_json probabilities(const std::vector<SaidToken>& tokens) {
     for (std::size_t i = 0; i < token.likeliest.size(); ++i) {
       top.push_back({{"id", token.likeliest[i].id},
                      {"token", token.likeliest_texts[i]},
+                     {"bytes", bytes_of(token.likeliest_texts[i])},
                      {"logprob", token.likeliest[i].log_probability}});
     }
     out.push_back({{"id", token.id},
                    {"token", token.text},
+                   {"bytes", bytes_of(token.text)},
                    {"logprob", token.log_probability},
                    {"top_logprobs", std::move(top)}});
   }
@@ -160,7 +171,9 @@ void take_extras(Fields& fields, Request& request) {
 Result<Call> finish(Fields& fields, Call call, std::int64_t tokens, double temperature, bool hole) {
   Request shared;
   take_sampling(fields, temperature, shared);
-  shared.max_tokens = take_tokens(fields, "n_predict", tokens);
+  take_bias(fields, shared);
+  refuse_unsupported(fields, {"grammar", "json_schema", "image_data", "lora"});
+  shared.max_tokens = take_tokens(fields, fields.has("n_predict") ? "n_predict" : "max_tokens", tokens);
   const std::int64_t budget = fields.whole("t_max_predict_ms", 0, -1, 3'600'000);
   if (budget > 0) shared.line_budget = std::chrono::milliseconds(budget);
   auto writer = std::make_unique<LlamaWriter>();
@@ -209,6 +222,13 @@ Result<Call> parse_completion(std::string_view json, const ModelFacts&) {
   Call call;
   const bool hole = take_prompts(*fields, "prompt", call);
   return finish(*fields, std::move(call), -1, hole ? 0 : 0.8, hole);
+}
+
+Result<Call> parse_bare_completions(std::string_view json, const ModelFacts& model) {
+  auto fields = Fields::parse(json);
+  if (!fields) return base::pass_on(fields);
+  const bool openai = fields->has("max_tokens") && !fields->has("n_predict");
+  return openai ? parse_completions(json, model) : parse_completion(json, model);
 }
 
 }  // namespace blindbox::api

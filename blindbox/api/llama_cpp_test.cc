@@ -126,7 +126,22 @@ TEST(LlamaCpp, Probabilities) {
   const json answer = bench.answer(post("/completion", R"({"prompt":"a","n_probs":1,"return_tokens":true})"));
   EXPECT_EQ(answer["tokens"], json::array({0, 1}));
   EXPECT_EQ(answer["completion_probabilities"][0]["token"], "one");
+  EXPECT_EQ(answer["completion_probabilities"][0]["bytes"], json::array({'o', 'n', 'e'}));
   EXPECT_EQ(answer["completion_probabilities"][0]["top_logprobs"][0]["logprob"], -0.5);
+}
+
+TEST(LlamaCpp, WhatItCannotDoIsRefusedByName) {
+  const Bench bench;
+  for (const char* name : {"grammar", "json_schema", "image_data", "lora"}) {
+    const std::string key = R"({"prompt":"a",")" + std::string(name) + "\":";
+    const Heard heard = bench.ask(post("/completion", key + R"(["x"]})"));
+    EXPECT_EQ(heard.status, 400U) << name;
+    EXPECT_THAT(heard.body()["error"]["message"], HasSubstr(name));
+    for (const char* nothing : {"null}", "\"\"}", "[]}", "{}}"}) {
+      EXPECT_EQ(bench.ask(post("/completion", key + nothing)).status, 200U) << name << nothing;
+    }
+  }
+  EXPECT_EQ(bench.reached(post("/completion", R"({"prompt":"a","max_tokens":3})")).max_tokens, 3U);
 }
 
 TEST(LlamaCpp, Pages) {
@@ -162,7 +177,7 @@ TEST(LlamaCpp, WrongBodiesAreToldByTheirField) {
   EXPECT_EQ(message("{"), "the request is not valid JSON in UTF-8");
   EXPECT_EQ(message("{}"), "\"input_prefix\" is required");
   EXPECT_THAT(message(R"({"input_prefix":"a","input_suffix":1})"), HasSubstr("input_suffix"));
-  EXPECT_THAT(message(R"({"input_prefix":"a","input_suffix":"","n_predict":1e9})"), HasSubstr("n_predict"));
+  EXPECT_THAT(message(R"({"input_prefix":"a","input_suffix":"","n_predict":-7})"), HasSubstr("n_predict"));
   EXPECT_THAT(message(R"({"input_prefix":"a","input_suffix":"","input_extra":[1]})"), HasSubstr("input_extra"));
   EXPECT_THAT(message(R"({"input_prefix":"a","input_suffix":"","temperature":-1})"), HasSubstr("temperature"));
   EXPECT_THAT(message(R"({"input_prefix":"a","input_suffix":"","stop_rules":["all"]})"), HasSubstr("stop_rules"));

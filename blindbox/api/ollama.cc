@@ -15,7 +15,7 @@ std::int64_t nanoseconds(double milliseconds) { return static_cast<std::int64_t>
 
 class OllamaWriter final : public Writer {
  public:
-  explicit OllamaWriter(bool chat) : chat_(chat) {}
+  explicit OllamaWriter(bool chat, bool unload = false) : chat_(chat), unload_(unload) {}
 
   std::string whole(const About& about, const std::vector<Said>& said) const override {
     return compact(last(about, said[0], said[0].text));
@@ -43,7 +43,7 @@ class OllamaWriter final : public Writer {
     ordered_json out = object(about, text, true);
     const completion::Outcome& outcome = said.outcome;
     const bool only_loaded = about.call.requests[0].max_tokens == 0;
-    out["done_reason"] = only_loaded ? "load" : stop_or_length(said);
+    out["done_reason"] = !only_loaded ? stop_or_length(said) : unload_ ? "unload" : "load";
     if (!chat_) out["context"] = ordered_json::array();
     out["total_duration"] = nanoseconds(outcome.timings.prompt_ms + outcome.timings.predicted_ms);
     out["load_duration"] = 0;
@@ -55,18 +55,29 @@ class OllamaWriter final : public Writer {
   }
 
   bool chat_;
+  bool unload_;
 };
 
-void take_options(Fields& fields, bool hole, Request& request) {
+// A request with nothing to answer loads the model, or unloads it with "keep_alive": 0. Here it stays; clients get the
+// answer that they wait for.
+bool wants_unload(const Fields& fields) {
+  const nlohmann::json& time = fields.get("keep_alive");
+  return (time.is_number() && time == 0) || time == "0" || time == "0s" || time == "0m";
+}
+
+void only_load(Request& request) {
+  request.max_tokens = 0;
+  request.prefix.assign(1, '\n');
+}
+
+void take_options(Fields& fields, bool hole, const ModelFacts& model, Request& request) {
   Fields options = fields.nested("options");
   take_sampling(options, hole ? 0 : 0.8, request);
   request.max_tokens = take_tokens(options, "num_predict", hole ? 128 : -1);
+  // As Ollama does: a prompt that is too long loses its beginning.
+  const unsigned context = model.info.context_length;
+  if (!hole) request.keep_tokens = context - std::min(request.max_tokens, context / 2) - 1;
   fields.absorb(options);
-}
-
-void refuse_images(Fields& fields) {
-  if (fields.get("images").is_array() && !fields.get("images").empty()) fields.refuse("images are not supported");
-  if (fields.has("format") && fields.get("format") != "") fields.refuse("a \"format\" is not supported");
 }
 
 }  // namespace
@@ -90,30 +101,28 @@ Result<Call> parse_ollama_generate(std::string_view json, const ModelFacts& mode
     if (!system.empty()) request.chat.push_back({"system", system});
     request.chat.push_back({"user", std::exchange(request.prefix, {})});
   }
-  refuse_images(*fields);
-  take_options(*fields, hole, request);
-  if (nothing) {
-    request.max_tokens = 0;
-    request.prefix = "\n";
-  }
+  refuse_unsupported(*fields, {"images", "format"});
+  take_options(*fields, hole, model, request);
+  if (nothing) only_load(request);
   take_rules(*fields, hole, call);
   call.stream = fields->flag("stream", true);
-  call.writer = std::make_unique<OllamaWriter>(false);
+  call.writer = std::make_unique<OllamaWriter>(false, wants_unload(*fields));
   return finished(*fields, std::move(call));
 }
 
-Result<Call> parse_ollama_chat(std::string_view json, const ModelFacts&) {
+Result<Call> parse_ollama_chat(std::string_view json, const ModelFacts& model) {
   auto fields = Fields::parse(json);
   if (!fields) return base::pass_on(fields);
   Call call;
   Request& request = call.requests.emplace_back();
-  request.chat = take_messages(*fields);
-  refuse_images(*fields);
-  if (fields->get("tools").is_array() && !fields->get("tools").empty()) fields->refuse("\"tools\" are not supported");
-  take_options(*fields, false, request);
+  const bool nothing = !fields->has("messages") || fields->get("messages").empty();
+  if (!nothing) request.chat = take_messages(*fields);
+  refuse_unsupported(*fields, {"tools", "format"});
+  take_options(*fields, false, model, request);
+  if (nothing) only_load(request);
   take_rules(*fields, false, call);
   call.stream = fields->flag("stream", true);
-  call.writer = std::make_unique<OllamaWriter>(true);
+  call.writer = std::make_unique<OllamaWriter>(true, wants_unload(*fields));
   return finished(*fields, std::move(call));
 }
 

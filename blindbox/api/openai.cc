@@ -105,6 +105,7 @@ class CompletionsWriter final : public Writer {
             {"object", mistral ? "chat.completion" : "text_completion"},
             {"created", about.created},
             {"model", about.model.name},
+            {"system_fingerprint", fingerprint()},
             {"choices", std::move(choices)}};
   }
 
@@ -151,6 +152,7 @@ Result<Call> parse(std::string_view json, bool mistral) {
   if (mistral && fields->has("random_seed")) {
     shared.seed = static_cast<std::uint32_t>(fields->whole("random_seed", 0, 0, 0xFFFFFFFF));
   }
+  take_bias(*fields, shared);
   shared.max_tokens = take_tokens(*fields, "max_tokens", mistral ? 128 : 16);
   if (fields->has("logprobs") && !(fields->get("logprobs") == false)) {
     shared.top_log_probabilities = static_cast<unsigned>(fields->whole("logprobs", 0, 0, 20));

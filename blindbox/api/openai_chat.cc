@@ -84,6 +84,7 @@ class ChatWriter final : public Writer {
             {"object", object},
             {"created", about.created},
             {"model", about.model.name},
+            {"system_fingerprint", fingerprint()},
             {"choices", std::move(choices)}};
   }
   static ordered_json chunk(const About& about, std::size_t index, ordered_json delta, const char* reason) {
@@ -103,17 +104,17 @@ Result<Call> parse_chat(std::string_view json, const ModelFacts&) {
   completion::Request& request = call.requests.emplace_back();
   request.chat = take_messages(*fields);
   take_sampling(*fields, 1, request);
+  take_bias(*fields, request);
   const char* const tokens = fields->has("max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
   request.max_tokens = take_tokens(*fields, tokens, kMaxTokens);
   writer->log_probabilities_wanted = call.token_texts = fields->flag("logprobs", false);
   const auto top = static_cast<unsigned>(fields->whole("top_logprobs", 0, 0, 20));
   if (top > 0 && !call.token_texts) fields->refuse("\"top_logprobs\" needs \"logprobs\": true");
   request.top_log_probabilities = top;
-  for (const char* name : {"tools", "functions"}) {
-    if (fields->get(name).is_array() && !fields->get(name).empty()) {
-      fields->refuse('"' + std::string(name) + "\" are not supported");
-    }
-  }
+  // Where the client wants none of them used, what they are changes nothing.
+  if (fields->get("tool_choice") != "none") refuse_unsupported(*fields, {"tools"});
+  if (fields->get("function_call") != "none") refuse_unsupported(*fields, {"functions"});
+  refuse_unsupported(*fields, {"grammar", "json_schema"});
   if (fields->has("response_format")) {
     Fields format = fields->nested("response_format");
     if (format.text("type") != "text") fields->refuse("a \"response_format\" other than text is not supported");

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "blindbox/api/testing/scripted.h"
 
 namespace blindbox::api {
@@ -85,10 +87,57 @@ TEST(OpenAi, LogProbabilities) {
 TEST(OpenAi, WhatIsNotThereIsSaid) {
   const Bench bench;
   for (const char* body : {R"({})", R"({"prompt":1})", R"({"prompt":"a","n":100})", R"({"prompt":"a","best_of":3})",
-                           R"({"prompt":"a","stop":[""]})", R"({"prompt":"a","stream_options":1})"}) {
+                           R"({"prompt":"a","stop":[1]})", R"({"prompt":"a","stream_options":1})"}) {
     const Heard heard = bench.ask(post("/v1/completions", body));
     EXPECT_EQ(heard.status, 400U) << body;
     EXPECT_EQ(heard.body()["error"]["type"], "invalid_request_error");
+  }
+}
+
+constexpr const char* kChat = R"({"messages":[{"role":"developer","content":"s"},
+  {"role":"user","content":[{"type":"text","text":"h"},{"type":"text","text":"i"}]}],"temperature":0)";
+
+TEST(OpenAi, WhateverStandsBeforeThePath) {
+  const Bench bench({}, true);
+  for (const char* path : {"/v1/completions", "//v1//completions/", "/v1/engines/copilot-codex/completions",
+                           "/openai/deployments/d/completions?api-version=1", "/beta/completions", "/completions"}) {
+    const json answer = bench.answer(post(path, R"({"prompt":"a","suffix":"b","max_tokens":9,"stop_rules":[]})"));
+    EXPECT_EQ(answer["choices"][0]["text"], "one\ntwo") << path;
+    EXPECT_EQ(bench.scripted->seen.back().suffix, "b") << path;
+  }
+  EXPECT_EQ(bench.answer(post("/completions", R"({"prompt":"a","n_predict":9})"))["content"], "one\ntwo");
+  const json chat = bench.answer(post("/openai/deployments/d/chat/completions", kChat));
+  EXPECT_EQ(chat["choices"][0]["message"]["content"], "one\ntwo");
+  EXPECT_EQ(bench.answer(get("/openai/models/"))["data"][0]["id"], "scripted");
+}
+
+TEST(OpenAi, PenaltiesAndBias) {
+  const Bench bench;
+  const auto request = bench.reached(post("/v1/completions", R"({"prompt":"a","presence_penalty":1.5,
+    "frequency_penalty":-0.5,"logit_bias":{"50256":-100,"7":1.5}})"));
+  EXPECT_EQ(request.presence_penalty, 1.5F);
+  EXPECT_EQ(request.frequency_penalty, -0.5F);
+  ASSERT_EQ(request.bias.size(), 2U);
+  EXPECT_EQ(request.bias[0].id, 50256);
+  EXPECT_EQ(request.bias[0].bias, -100);
+  const auto pairs = bench.reached(post("/completion", R"({"prompt":"a","logit_bias":[[7,false],[8,2]]})"));
+  ASSERT_EQ(pairs.bias.size(), 2U);
+  EXPECT_TRUE(std::isinf(pairs.bias[0].bias));
+  EXPECT_EQ(pairs.bias[1].id, 8);
+  for (const char* bias : {R"({"a":1})", R"({"1":"x"})", R"({"-1":1})", R"({"1 ":1})", "[1]", "[[1]]", "[[1.5,1]]",
+                           R"([["a",1]])", "5", R"({"99999999999":1})"}) {
+    EXPECT_EQ(bench.ask(post("/v1/completions", R"({"prompt":"a","logit_bias":)" + std::string(bias) + "}")).status,
+              400U)
+        << bias;
+  }
+}
+
+TEST(OpenAi, AsManyTokensAsFit) {
+  const Bench bench;
+  for (const char* tokens : {"-1", "-2", "2147483647", "9007199254740991"}) {
+    const auto request =
+        bench.reached(post("/v1/completions", R"({"prompt":"a","max_tokens":)" + std::string(tokens) + "}"));
+    EXPECT_EQ(request.max_tokens, 1U << 20U) << tokens;
   }
 }
 
@@ -105,9 +154,6 @@ TEST(OpenAi, FillInTheMiddleOfMistral) {
   EXPECT_EQ(heard.events()[0]["choices"][0]["delta"]["content"], "one");
   EXPECT_EQ(bench.scripted->seen.back().suffix, "");
 }
-
-constexpr const char* kChat = R"({"messages":[{"role":"developer","content":"s"},
-  {"role":"user","content":[{"type":"text","text":"h"},{"type":"text","text":"i"}]}],"temperature":0)";
 
 TEST(OpenAi, Chat) {
   const Bench bench({}, true);

@@ -19,6 +19,8 @@ using Parse = Result<Call> (*)(std::string_view json, const ModelFacts& model);
 // llama_cpp.cc: llama.cpp tools/server/README.md
 [[nodiscard]] Result<Call> parse_infill(std::string_view json, const ModelFacts& model);
 [[nodiscard]] Result<Call> parse_completion(std::string_view json, const ModelFacts& model);
+// /completions is llama.cpp's; clients of OpenAI whose base has no /v1 come here too, and say "max_tokens".
+[[nodiscard]] Result<Call> parse_bare_completions(std::string_view json, const ModelFacts& model);
 // openai.cc, openai_chat.cc: OpenAI's API reference; with "segments" the body is Tabby's (tabby.cc)
 [[nodiscard]] Result<Call> parse_completions(std::string_view json, const ModelFacts& model);
 [[nodiscard]] Result<Call> parse_chat(std::string_view json, const ModelFacts& model);

@@ -13,7 +13,8 @@
 namespace blindbox::api {
 
 struct Route {
-  enum class Match { exact, end, beginning };
+  // below: at the end, behind anything but nothing.
+  enum class Match { exact, end, below, beginning };
   std::string_view method;
   std::string_view path;
   Parse parse = nullptr;  // one of the two
@@ -31,8 +32,11 @@ struct Found {
   const Route* route = nullptr;  // null: the path is unknown, or takes other methods
   std::string allowed;           // the methods that the path takes, "" where it is unknown
 };
-// target may have a query, which is ignored. HEAD is taken for GET.
+// target may have a query, which is ignored, and slashes too many. HEAD is taken for GET.
 [[nodiscard]] Found find_route(std::string_view method, std::string_view target);
+
+// Why there is nothing at a path that servers of the same protocols have; nullopt where it is none of theirs.
+[[nodiscard]] std::optional<Error> not_offered(std::string_view target);
 
 // In which shape errors at this path are told, known or not.
 [[nodiscard]] Shape shape_of(std::string_view target);

@@ -25,10 +25,16 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+std::string described_path(const Route& route) {
+  const std::string path(route.path);
+  if (route.match == Route::Match::below) return "/{base}" + path;
+  return route.match == Route::Match::beginning ? path + "{model}" : path;
+}
+
 TEST(Routes, AreThoseOfTheDocument) {
   std::set<std::string> there;
   for (const Route& route : routes()) {
-    const std::string path = std::string(route.path) + (route.match == Route::Match::beginning ? "{model}" : "");
+    const std::string path = described_path(route);
     EXPECT_TRUE(there.insert(lower(route.method) + " " + path).second) << "twice: " << path;
   }
   std::set<std::string> described;
@@ -46,7 +52,7 @@ TEST(Routes, AreThoseOfTheDocument) {
 TEST(Routes, TheDocumentSaysWhichNeedNoKey) {
   const json paths = document()["paths"];
   for (const Route& route : routes()) {
-    const std::string path = std::string(route.path) + (route.match == Route::Match::beginning ? "{model}" : "");
+    const std::string path = described_path(route);
     const json& operation = paths.at(path).at(lower(route.method));
     EXPECT_EQ(operation.contains("security") && operation["security"].empty(), route.open) << path;
   }
@@ -61,10 +67,17 @@ TEST(Routes, AreFound) {
   EXPECT_EQ(find_route("POST", "/some/base/fim/completions").route->path, "/fim/completions");
   EXPECT_EQ(find_route("GET", "/v1/models/a/b").route->path, "/v1/models/");
   EXPECT_EQ(find_route("HEAD", "/health").route->path, "/health");
-  EXPECT_EQ(find_route("GET", "/v1/models/").route, nullptr);
-  EXPECT_EQ(find_route("GET", "/infill/").route, nullptr);
+  EXPECT_EQ(find_route("GET", "//v1/models/").route->path, "/v1/models");
+  EXPECT_EQ(find_route("POST", "/infill/?a=b").route->path, "/infill");
+  EXPECT_EQ(find_route("GET", "/").route->path, "/");
+  EXPECT_EQ(find_route("GET", "//").route->path, "/");
+  EXPECT_EQ(find_route("GET", "/a/models").route->match, Route::Match::below);
+  EXPECT_EQ(find_route("GET", "/a/infill").route, nullptr);
+  EXPECT_EQ(find_route("POST", "/xcompletions").route, nullptr);
   EXPECT_EQ(find_route("GET", "/infill").allowed, "POST");
   EXPECT_EQ(shape_of("/api/unknown"), Shape::ollama);
+  EXPECT_EQ(not_offered("/v1/embeddings/?a")->what, "embeddings are not made here");
+  EXPECT_EQ(not_offered("/nothing"), std::nullopt);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "blindbox/api/internal/code_text.h"
 
@@ -42,8 +43,10 @@ class Judge {
     if (rules_.indent > 0) indent();
     if (rules_.block) block();
     if (!rule_.empty()) return {stop_, true, rule_};
-    if (ended_) return {rules_.block ? without_blank_end() : text_.size(), false, {}};
-    return {hold_, false, {}};
+    // Half of a line break is none.
+    const std::size_t whole = text_.ends_with('\r') ? text_.size() - 1 : text_.size();
+    if (ended_) return {rules_.block ? std::min(without_blank_end(), whole) : whole, false, {}};
+    return {std::min(hold_, whole), false, {}};
   }
 
  private:
@@ -62,7 +65,8 @@ class Judge {
     const std::size_t last = text_.substr(0, begin).find_last_not_of(" \t\r\n");
     const std::size_t at = text_.find('\n', last == std::string_view::npos ? 0 : last);
     if (at >= begin) return begin;
-    return suffix_.empty() || behind_.empty() || !line_start_ ? at : at + 1;
+    if (!suffix_.empty() && !behind_.empty() && line_start_) return at + 1;
+    return at > 0 && text_[at - 1] == '\r' ? at - 1 : at;
   }
 
   [[nodiscard]] std::size_t without_blank_end() const {
@@ -88,7 +92,10 @@ class Judge {
   // On the cursor's own line: what it has behind it closes what it has before it, and what is too much is said twice.
   void closers() {
     if (behind_.empty()) return;
-    const char quote = open_quote(before_);
+    if (const std::string_view triple = open_triple_quote(before_); !triple.empty() && behind_.starts_with(triple)) {
+      return triple_quote(triple);
+    }
+    const char quote = in_placeholder(before_) && behind_.front() == '}' ? '\0' : open_quote(before_);
     if (quote != '\0' && behind_.front() == quote) {
       if (const std::size_t at = quote_end(text_, quote); at != std::string_view::npos) stop_at(at, "closers");
       return;
@@ -103,13 +110,24 @@ class Judge {
     }
   }
 
-  // A line of the text ends as the cursor's line does already.
+  // It may close on another line than it was opened on.
+  void triple_quote(std::string_view triple) {
+    if (const std::size_t at = text_.find(triple); at != std::string_view::npos) return stop_at(at, "closers");
+    if (ended_) return;
+    for (std::size_t length = 2; length > 0; --length) {
+      if (text_.ends_with(triple.substr(0, length))) return hold_from(text_.size() - length);
+    }
+  }
+
+  // A line of the text ends as the cursor's line does already. What only ends a statement counts where brackets are closed.
   void repeated_line_end() {
-    if (line_start_ || behind_.empty() || only_closers(behind_)) return;
+    const bool punctuation = only_punctuation(behind_);
+    if (line_start_ || behind_.empty() || (only_closers(behind_) && !punctuation)) return;
     for (const Line& line : lines_) {
       std::string_view said = of(line);
       said = said.substr(0, said.find_last_not_of(" \t\r") + 1);
-      if ((line.complete || ended_) && said.ends_with(behind_)) {
+      if ((line.complete || ended_) && said.ends_with(behind_) &&
+          (!punctuation || brackets_of(text_.substr(0, line.end)).open == 0)) {
         return stop_at(line.begin + said.size() - behind_.size(), "suffix");
       }
     }
@@ -196,9 +214,15 @@ class Judge {
     if (!line_start_) own = indentation(before_);
     bool siblings_end = !line_start_ && (*own == 0 || opens_block(before_));
     bool deeper = false;
+    bool apart = false;  // a blank line stands before
     for (std::size_t i = 0; i < lines_.size(); ++i) {
       const std::string_view said = of(lines_[i]);
-      if (blank(said)) continue;
+      if (blank(said)) {
+        apart = true;
+        continue;
+      }
+      const bool gap = std::exchange(apart, false);
+      const bool closes = !closing_word(said).empty();
       if (i == 0 && !line_start_) {
         siblings_end = siblings_end || opens_block(said);
         continue;
@@ -211,7 +235,15 @@ class Judge {
       }
       const bool sibling = siblings_end && deeper && depth <= *own;
       if (depth > *own) deeper = true;
-      if (depth >= floor(*own) && !sibling) continue;
+      // Further out than the block, though no further than what follows the cursor: the next definition, or an end that
+      // is there already. Or the word that closes what the cursor's line has opened.
+      const bool out = depth < *own && (gap || (closes && is_there(said, depth)));
+      const bool level = !line_start_ && deeper && depth == *own;
+      const bool closed = level && closes && !is_closer(trimmed(said).front());
+      if (!lines_[i].complete && !ended_ && (level || depth < *own) && may_close(said)) {
+        return hold_from(before_line(lines_[i].begin));
+      }
+      if (depth >= floor(*own) && !sibling && !out && !closed) continue;
       if (depth == *own && continues_block(said)) continue;
       if (!lines_[i].complete && !ended_ && may_continue(said)) return hold_from(before_line(lines_[i].begin));
       return end_block(lines_[i], depth, *own);
@@ -225,15 +257,17 @@ class Judge {
     return text.size() < kTellingBytes || only_closers(text);
   }
 
-  // The bracket that closes the block belongs to it, unless it is there already: on the cursor's line, or at the same
+  // Whether what closes a block stands behind the cursor already.
+  [[nodiscard]] bool is_there(std::string_view line, std::size_t depth) const {
+    const auto below = following();
+    return trimmed(suffix_).starts_with(closing_word(line)) &&
+           (!behind_.empty() || below.empty() || indentation(below.front()) == depth);
+  }
+
+  // The bracket or word that closes the block belongs to it, unless it is there already: on the cursor's line, or at the same
   // indentation on the next one.
   void end_block(const Line& line, std::size_t depth, std::size_t own) {
-    const std::string_view said = trimmed(of(line));
-    const std::string_view next = trimmed(suffix_);
-    const auto below = following();
-    const bool same = !next.empty() && next.front() == said.front() &&
-                      (!behind_.empty() || below.empty() || indentation(below.front()) == depth);
-    const bool closes = is_closer(said.front()) && only_closers(said) && depth <= own && !same;
+    const bool closes = !closing_word(of(line)).empty() && depth <= own && !is_there(of(line), depth);
     stop_at(closes ? line.end : before_line(line.begin), "block");
   }
 

@@ -92,6 +92,58 @@ TEST(StopRules, AsAnEditorWantsThem) {
   for (const Case& c : cases) check(StopRules::editor(), c);
 }
 
+TEST(StopRules, WhatIsThereAlreadyInManyLanguages) {
+  const Case cases[] = {
+      {"python, a docstring over lines", "def f():\n    \"\"\"", "\"\"\"\n    return 1\n", "Doc.\n    \"\"\"\n    x",
+       "Doc.\n    ", "closers"},
+      {"python, quotes of another kind", "x = '''", "'''\n", "a\"\"\"b'''\nc", "a\"\"\"b", "closers"},
+      {"python, a placeholder", "print(f\"{", "}\")\n", "x}\")\ny", "x", "closers"},
+      {"python, a colon", "if x", ":\n    pass\n", " > 1:\n    y", " > 1", "suffix"},
+      {"javascript, a placeholder", "`${", "}`\n", "x}`\nfoo", "x", "closers"},
+      {"javascript, the method that follows", "const a = {\n  b() {\n    ", "\n  },\n};\n",
+       "return 1;\n  },\n  c() {\n    return 2;\n  },\n};", "return 1;", "block"},
+      {"c, the end of a statement", "int x = ", ";\nint y;\n", "5;\nint y;", "5", "suffix"},
+      {"c, it stands within brackets", "x = ", ";\n", "foo(\n  a,\n  [](){ b(); },\n  c);\ny",
+       "foo(\n  a,\n  [](){ b(); },\n  c)", "suffix"},
+      {"json, a comma", "{\n  \"a\": ", ",\n  \"b\": 2\n}\n", "[\n    1,\n    2\n  ],\n", "[\n    1,\n    2\n  ]",
+       "block"},
+  };
+  for (const Case& c : cases) check(StopRules::editor(), c);
+}
+
+TEST(StopRules, BlocksThatWordsClose) {
+  const Case cases[] = {
+      {"lua", "  function M.f()", "\n", "\n    return 1\n  end\n\n  function M.g()", "\n    return 1\n  end", "block"},
+      {"lua, the word is there", "function f()\n  ", "\nend\n", "return 1\nend\n\nfunction g()", "return 1", "suffix"},
+      {"lua, a block within", "  ", "\nend\n", "if a then\n    b()\n  end\n  c()\nend\n",
+       "if a then\n    b()\n  end\n  c()", "suffix"},
+      {"ruby", "def f", "\n", "\n  1\nend\n\ndef g\n  2\nend", "\n  1\nend", "block"},
+      {"ruby, rescue goes on", "def f", "\n", "\n  1\nrescue\n  2\nend\ndef g", "\n  1\nrescue\n  2\nend", "block"},
+      {"shell", "for i in a; do", "\n", "\n  echo\ndone\nx", "\n  echo\ndone", "block"},
+  };
+  for (const Case& c : cases) check(StopRules::editor(), c);
+}
+
+TEST(StopRules, ADefinitionFurtherOut) {
+  check(StopRules::editor(),
+        {"the next method", "class A:\n    def f(self):\n        ", "\n\n    def g(self):\n        pass\n",
+         "return 1\n\n    def h(self):\n        return 2\n", "return 1", "block"});
+  check(StopRules::editor(), {"the rest of the function", "def f():\n    if a:\n        ", "\n    return 1\n",
+                              "b = 2\n    c = 3\n    d = 4\n", "b = 2\n    c = 3\n    d = 4", ""});
+}
+
+TEST(StopRules, LineBreaksOfTwoBytesStayWhole) {
+  const Case cases[] = {
+      {"line", "x = foo(", "; bar\r\n", "1)\r\ny", "1)", "line"},
+      {"block", "def f():\r\n    ", "\r\n", "x = 1\r\n    return x\r\n\r\ndef g():", "x = 1\r\n    return x", "block"},
+      {"suffix", "int f() {\r\n  ", "\r\n}\r\n", "return 1;\r\n}\r\n\r\nint g()", "return 1;", "suffix"},
+      {"the bracket that is wanted", "int f() {", "", "\r\n  return 1;\r\n}\r\n\r\nint g() {", "\r\n  return 1;\r\n}",
+       "block"},
+      {"half of one at the end", "x = ", "", "1\r", "1", ""},
+  };
+  for (const Case& c : cases) check(StopRules::editor(), c);
+}
+
 TEST(StopRules, WholeStatement) {
   StopRules rules;
   rules.statement = true;
@@ -121,7 +173,7 @@ TEST(StopRules, ALineThatALimitCut) {
 
 // Whatever comes: never past the end, never back, never slow to end.
 TEST(StopRules, AnyTextKeepsItsInvariants) {
-  const std::string alphabet = "a \n\t(){}[]\"':;\\\r.e";
+  const std::string alphabet = "a \n\t(){}[]\"':;,\\\r.end";
   std::uint32_t state = 7;
   const auto next = [&state] { return state = state * 1664525U + 1013904223U; };
   for (int round = 0; round < 3000; ++round) {

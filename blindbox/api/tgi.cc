@@ -20,11 +20,22 @@ ordered_json token_of(const SaidToken& token, std::string_view text) {
   return {{"id", token.id}, {"text", text}, {"logprob", token.log_probability}, {"special", false}};
 }
 
+ordered_json likeliest_of(const SaidToken& token) {
+  ordered_json out = ordered_json::array();
+  for (std::size_t i = 0; i < token.likeliest.size(); ++i) {
+    const completion::TokenProbability& one = token.likeliest[i];
+    out.push_back(
+        {{"id", one.id}, {"text", token.likeliest_texts[i]}, {"logprob", one.log_probability}, {"special", false}});
+  }
+  return out;
+}
+
 class TgiWriter final : public Writer {
  public:
-  bool array = false;    // POST / answers with a list
-  bool details = false;  // of the whole answer; a stream always ends with some
-  std::string echoed;    // return_full_text
+  bool array = false;      // POST / answers with a list
+  bool details = false;    // of the whole answer; a stream always ends with some
+  bool likeliest = false;  // "top_n_tokens"
+  std::string echoed;      // return_full_text
 
   std::string whole(const About& about, const std::vector<Said>& said) const override {
     ordered_json out = {{"generated_text", echoed + said[0].text}};
@@ -32,7 +43,10 @@ class TgiWriter final : public Writer {
       ordered_json all = summary(about, said[0]);
       all["prefill"] = ordered_json::array();
       all["tokens"] = ordered_json::array();
-      for (const SaidToken& token : said[0].tokens) all["tokens"].push_back(token_of(token, token.text));
+      for (const SaidToken& token : said[0].tokens) {
+        all["tokens"].push_back(token_of(token, token.text));
+        if (likeliest) all["top_tokens"].push_back(likeliest_of(token));
+      }
       out["details"] = std::move(all);
     }
     return compact(array ? ordered_json::array({std::move(out)}) : out);
@@ -44,6 +58,7 @@ class TgiWriter final : public Writer {
     last_ = piece.tokens.empty() ? last_ : piece.tokens.back();
     held_ = {{"index", piece.said}, {"token", token_of(last_, piece.text)}, {"generated_text", nullptr}};
     held_["details"] = nullptr;
+    if (likeliest) held_["top_tokens"] = likeliest_of(last_);
     return out;
   }
   std::string choice_end(const About& about, std::size_t, const Said& said) override {
@@ -72,10 +87,13 @@ void take_parameters(Fields& parameters, Request& request, TgiWriter& writer, bo
   request.max_tokens = take_tokens(parameters, "max_new_tokens", 100);
   if (parameters.has("stop_sequences")) request.stop = parameters.texts("stop_sequences", kMaxStopWords);
   request.repeat_penalty = static_cast<float>(parameters.number("repetition_penalty", 1, 0.1, 10));
+  request.keep_tokens = static_cast<unsigned>(parameters.whole("truncate", 0, 0, kMaxTokens));
+  request.top_log_probabilities = static_cast<unsigned>(parameters.whole("top_n_tokens", 0, 0, 20));
+  writer.likeliest = request.top_log_probabilities > 0;
   writer.details = parameters.flag("details", false);
   if (parameters.flag("return_full_text", false)) writer.echoed = request.prefix;
   if (take_copies(parameters, "best_of") > 1) parameters.refuse("\"best_of\" above 1 is not supported");
-  if (parameters.has("grammar")) parameters.refuse("\"grammar\" is not supported");
+  refuse_unsupported(parameters, {"grammar", "adapter_id"});
 }
 
 enum class Kind { plain, array, streamed };
@@ -102,7 +120,7 @@ Result<Call> parse(std::string_view json, Kind kind) {
   take_rules(parameters, hole, call);
   fields->absorb(parameters);
   call.stream = kind == Kind::streamed || (kind == Kind::array && fields->flag("stream", false));
-  call.token_texts = writer->details;
+  call.token_texts = writer->details || writer->likeliest;
   writer->array = kind == Kind::array;
   call.writer = std::move(writer);
   return finished(*fields, std::move(call));
@@ -110,7 +128,13 @@ Result<Call> parse(std::string_view json, Kind kind) {
 
 }  // namespace
 
-Result<Call> parse_tgi(std::string_view json, const ModelFacts&) { return parse(json, Kind::array); }
+Result<Call> parse_tgi(std::string_view json, const ModelFacts& model) {
+  auto fields = Fields::parse(json);
+  if (!fields) return base::pass_on(fields);
+  // Some versions of huggingface_hub post messages to the address that they were given, without a path.
+  const bool chat = !fields->has("inputs") && fields->has("messages");
+  return chat ? parse_chat(json, model) : parse(json, Kind::array);
+}
 
 Result<Call> parse_tgi_stream(std::string_view json, const ModelFacts&) { return parse(json, Kind::streamed); }
 

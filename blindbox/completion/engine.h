@@ -51,11 +51,17 @@ struct ModelInfo {
   std::optional<FimTokens> fim;
 };
 
+struct TokenBias {
+  Token id = -1;  // one that the vocabulary has not is left out
+  float bias = 0;
+};
+
 struct Request {
   std::string prefix;                 // the prompt, or what stands before the cursor
   std::optional<std::string> suffix;  // set (even if empty): fill the hole between the two
   std::vector<ChatMessage> chat;      // not empty: in place of prefix and suffix, through the model's own template
   std::vector<Token> prompt_tokens;   // not empty: in place of prefix, as they are
+  unsigned keep_tokens = 0;           // of a longer prompt without a hole only the last ones; 0: it is refused
   std::vector<ExtraFile> extra;       // for a hole: neighbouring files, and the repository's name
   std::string repository;
   std::string filename;       // of the file with the hole, where it is known
@@ -65,6 +71,9 @@ struct Request {
   int top_k = 0;                       // 0: all
   float min_p = 0;                     // of the likeliest token's probability; 0: all
   float repeat_penalty = 1;            // over the last 64 tokens; 1: none
+  float presence_penalty = 0;          // of the logit of each token among the last 64, once
+  float frequency_penalty = 0;         // alike, as often as it is there
+  std::vector<TokenBias> bias;         // added to the logits of these tokens
   unsigned top_log_probabilities = 0;  // so many of the likeliest tokens are told with each (Listener::on_likeliest)
   std::uint32_t seed = 0;
   std::vector<std::string> stop;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
+#include <set>
 
 #include "blindbox/completion/testing/tiny_model.h"
 
@@ -333,6 +335,49 @@ TEST(Engine, PromptsAndTheContext) {
   EXPECT_TRUE(filled.outcome.truncated);
   EXPECT_LE(filled.outcome.prompt_tokens, 48U);
   EXPECT_EQ(filled.outcome.generated_tokens, 16U);
+}
+
+TEST(Engine, OfALongPromptTheEndIsKeptWhereTheRequestSaysSo) {
+  const auto tiny = engine({.context = 64});
+  Request request = plain(std::string(1 << 20, 'b') + std::string(20, 'a'), 5);
+  request.keep_tokens = 20;
+  const Ran kept = run(*tiny, request);
+  EXPECT_EQ(kept.outcome.prompt_tokens, 20U);
+  EXPECT_TRUE(kept.outcome.truncated);
+  EXPECT_EQ(kept.text, run(*tiny, plain(std::string(20, 'a'), 5)).text);
+  request.prefix = std::string(20, 'a');
+  EXPECT_FALSE(run(*tiny, request).outcome.truncated);
+  for (std::string wide; wide.size() < 300; wide += "\u00e9") {  // the cut may fall into a character
+    request.prefix = wide + "a";
+    EXPECT_LE(run(*tiny, request).outcome.prompt_tokens, 20U);
+  }
+}
+
+struct TokenRecorder : Recorder {
+  Tokens ids;
+  void on_token(Token id, float) override { ids.push_back(id); }
+};
+
+Tokens tokens_of(Engine& engine, const Request& request) {
+  TokenRecorder heard;
+  EXPECT_TRUE(engine.generate(request, heard, {}));
+  return heard.ids;
+}
+
+TEST(Engine, BiasAndPenaltiesMoveTheChoice) {
+  const auto tiny = engine();
+  Request request = plain("ab", 6);
+  const Token first = tokens_of(*tiny, request).at(0);
+  request.bias = {{first, -std::numeric_limits<float>::infinity()}, {1 << 29, 100}, {-5, 100}};
+  EXPECT_NE(tokens_of(*tiny, request).at(0), first);
+  request.bias = {{65, 1e6F}};
+  EXPECT_EQ(tokens_of(*tiny, request), Tokens(6, 65));
+  request.frequency_penalty = 1e6F;  // takes back what the bias gives, one by one
+  EXPECT_NE(tokens_of(*tiny, request), Tokens(6, 65));
+  request = plain("ab", 6);
+  request.presence_penalty = 1e6F;
+  const Tokens ids = tokens_of(*tiny, request);
+  EXPECT_EQ(std::set<Token>(ids.begin(), ids.end()).size(), ids.size());
 }
 
 TEST(Engine, AnEmptyPromptBeginsAtTheStartToken) {

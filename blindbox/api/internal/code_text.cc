@@ -22,7 +22,8 @@ std::vector<Line> lines_of(std::string_view text) {
   while (true) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) break;
-    lines.push_back({begin, end, true});
+    const bool crlf = end > begin && text[end - 1] == '\r';
+    lines.push_back({begin, crlf ? end - 1 : end, true});
     begin = end + 1;
   }
   lines.push_back({begin, text.size(), false});
@@ -58,6 +59,42 @@ bool only_closers(std::string_view text) {
     return is_closer(c) || is_quote(c) || c == ';' || c == ',' || c == ':' || c == '>' ||
            kBlanks.find(c) != std::string_view::npos;
   });
+}
+
+bool only_punctuation(std::string_view text) { return text.find_first_not_of(";,:") == std::string_view::npos; }
+
+namespace {
+constexpr std::array<std::string_view, 4> kClosingWords = {"end", "fi", "done", "esac"};
+}
+
+bool may_close(std::string_view line) {
+  const std::string_view text = trimmed(line);
+  return std::any_of(kClosingWords.begin(), kClosingWords.end(), [&](auto word) { return word.starts_with(text); });
+}
+
+std::string_view closing_word(std::string_view line) {
+  const std::string_view text = trimmed(line);
+  if (text.empty()) return {};
+  if (is_closer(text.front())) return only_closers(text) ? text.substr(0, 1) : std::string_view();
+  const auto word = std::find_if(kClosingWords.begin(), kClosingWords.end(), [&](std::string_view one) {
+    return text.starts_with(one) && only_closers(text.substr(one.size()));
+  });
+  return word == kClosingWords.end() ? std::string_view() : *word;
+}
+
+std::string_view open_triple_quote(std::string_view line) {
+  for (const std::string_view quote : {R"(""")", "'''"}) {
+    bool open = false;
+    for (std::size_t at = line.find(quote); at != std::string_view::npos; at = line.find(quote, at + 3)) open = !open;
+    if (open) return quote;
+  }
+  return {};
+}
+
+bool in_placeholder(std::string_view line) {
+  const std::size_t open = line.rfind('{');
+  return open != std::string_view::npos && line.find('}', open) == std::string_view::npos &&
+         open_quote(line.substr(0, open)) != '\0';
 }
 
 bool opens_block(std::string_view line) {

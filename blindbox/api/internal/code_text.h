@@ -10,7 +10,7 @@ namespace blindbox::api::internal {
 
 struct Line {
   std::size_t begin = 0;
-  std::size_t end = 0;    // without the line break
+  std::size_t end = 0;    // without the line break, of one byte or two
   bool complete = false;  // a line break follows
 };
 
@@ -26,6 +26,12 @@ struct Line {
 [[nodiscard]] bool is_closer(char c);
 // Nothing but closing brackets, quotes, separators and blanks.
 [[nodiscard]] bool only_closers(std::string_view text);
+// Nothing but what ends a statement or separates.
+[[nodiscard]] bool only_punctuation(std::string_view text);
+// How a line begins that only closes a block: a bracket, or end, fi, done, esac; "" for any other line.
+[[nodiscard]] std::string_view closing_word(std::string_view line);
+// A line that has just begun may become such a word.
+[[nodiscard]] bool may_close(std::string_view line);
 [[nodiscard]] bool opens_block(std::string_view line);
 // Begins with what continues a block at its own indentation: else, except, catch ...
 [[nodiscard]] bool continues_block(std::string_view line);
@@ -39,6 +45,10 @@ struct Brackets {
 
 // The quote that is open at the end of a line; '\0' for none.
 [[nodiscard]] char open_quote(std::string_view line);
+// The quote of three that is open at the end of a line; "" for none.
+[[nodiscard]] std::string_view open_triple_quote(std::string_view line);
+// Within the braces of a template, `${` or f"{`.
+[[nodiscard]] bool in_placeholder(std::string_view line);
 // Where that quote ends in text, npos where it does not on its first line.
 [[nodiscard]] std::size_t quote_end(std::string_view text, char quote);
 

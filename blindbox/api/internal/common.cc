@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/api/internal/common.h"
 
+#include <charconv>
 #include <limits>
 
 #include "blindbox/base/bytes.h"
 
 namespace blindbox::api::internal {
+
+const char* fingerprint() { return "blindbox-" BLINDBOX_VERSION; }
 
 std::string compact(const ordered_json& value) {
   return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -25,15 +28,65 @@ void take_sampling(Fields& fields, double default_temperature, completion::Reque
   request.top_k = static_cast<int>(std::max<std::int64_t>(fields.whole("top_k", 0, -1, kMaxTokens), 0));
   request.min_p = static_cast<float>(fields.number("min_p", 0, 0, 1));
   request.repeat_penalty = static_cast<float>(fields.number("repeat_penalty", 1, 0.1, 10));
+  request.presence_penalty = static_cast<float>(fields.number("presence_penalty", 0, -2, 2));
+  request.frequency_penalty = static_cast<float>(fields.number("frequency_penalty", 0, -2, 2));
   request.stop = fields.texts("stop", kMaxStopWords);
   const std::int64_t seed =
       fields.whole("seed", -1, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
   request.seed = seed == -1 ? random_seed() : static_cast<std::uint32_t>(seed & 0xFFFFFFFF);
 }
 
+namespace {
+
+// An id, as a number or as the key of an object; -1 for anything else.
+std::int64_t id_of(const nlohmann::json& id) {
+  if (is_whole(id) && id >= 0 && id < (1 << 30)) return id.get<std::int64_t>();
+  if (!id.is_string()) return -1;
+  const auto& text = id.get_ref<const std::string&>();
+  std::int64_t value = -1;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size() && value < (1 << 30) ? value : -1;
+}
+
+bool add_bias(const nlohmann::json& id, const nlohmann::json& bias, std::vector<completion::TokenBias>& out) {
+  const std::int64_t token = id_of(id);
+  const bool banned = bias == false;
+  if (token < 0 || !(banned || bias.is_number()) || out.size() == kMaxBias) return false;
+  const double value = banned ? -std::numeric_limits<double>::infinity() : bias.get<double>();
+  out.push_back({static_cast<completion::Token>(token), static_cast<float>(value)});
+  return true;
+}
+
+}  // namespace
+
+void take_bias(Fields& fields, completion::Request& request) {
+  const nlohmann::json& bias = fields.get("logit_bias");
+  bool good = bias.is_null() || bias.is_object() || bias.is_array();
+  if (bias.is_object()) {
+    for (auto one = bias.begin(); good && one != bias.end(); ++one) {
+      good = add_bias(one.key(), one.value(), request.bias);
+    }
+  }
+  for (std::size_t i = 0; good && bias.is_array() && i < bias.size(); ++i) {
+    good = bias[i].is_array() && bias[i].size() == 2 && add_bias(bias[i][0], bias[i][1], request.bias);
+  }
+  if (!good) {
+    fields.refuse("\"logit_bias\" must be at most " + std::to_string(kMaxBias) +
+                  R"( token ids with a number each, as {"id": bias} or [[id, bias], ...])");
+  }
+}
+
+void refuse_unsupported(Fields& fields, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const nlohmann::json& value = fields.get(name);
+    const bool nothing = value.is_null() || value == "" || value == false || (value.is_structured() && value.empty());
+    if (!nothing) fields.refuse('"' + std::string(name) + "\" is not supported");
+  }
+}
+
 unsigned take_tokens(Fields& fields, const char* name, std::int64_t otherwise) {
-  const std::int64_t tokens = fields.whole(name, otherwise, -2, kMaxTokens);
-  return static_cast<unsigned>(tokens < 0 ? kMaxTokens : tokens);
+  const std::int64_t tokens = fields.whole(name, otherwise, -2, std::int64_t{1} << 53);
+  return static_cast<unsigned>(tokens < 0 ? kMaxTokens : std::min(tokens, kMaxTokens));
 }
 
 unsigned take_copies(Fields& fields, const char* name) {
@@ -110,6 +163,7 @@ std::vector<completion::ChatMessage> take_messages(Fields& fields) {
       fields.refuse(R"(a message must have a "role" of system, user or assistant and a "content" of text)");
       return out;
     }
+    if (message.contains("images") && !message["images"].empty()) fields.refuse("\"images\" are not supported");
     out.push_back({std::move(role), *content});
   }
   return out;

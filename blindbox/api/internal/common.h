@@ -15,10 +15,14 @@ using nlohmann::ordered_json;
 inline constexpr std::int64_t kMaxTokens = 1 << 20;  // the context ends a generation long before
 inline constexpr std::int64_t kMaxChoices = 8;       // answers side by side in one call
 inline constexpr std::size_t kMaxPrompts = 8;
-inline constexpr std::size_t kMaxStopWords = 16;
+inline constexpr std::size_t kMaxStopWords = 256;
 inline constexpr std::size_t kMaxIds = std::size_t{1} << 18;  // of a prompt; the context bounds what is taken
 inline constexpr std::size_t kMaxExtras = 1024;
 inline constexpr std::size_t kMaxMessages = 1024;
+inline constexpr std::size_t kMaxBias = 1024;
+
+// OpenAI's "system_fingerprint", without which some of its clients take no answer.
+[[nodiscard]] const char* fingerprint();
 
 // On one line, without blanks; what is not UTF-8 is replaced.
 [[nodiscard]] std::string compact(const ordered_json& value);
@@ -27,10 +31,16 @@ inline constexpr std::size_t kMaxMessages = 1024;
 
 [[nodiscard]] std::uint32_t random_seed();
 
-// temperature, top_p, top_k, min_p, repeat_penalty, seed, stop.
+// temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty, seed, stop.
 void take_sampling(Fields& fields, double default_temperature, completion::Request& request);
 
-// A count of tokens where negative numbers mean as many as fit.
+// "logit_bias": OpenAI's {"id": bias}, or llama.cpp's [[id, bias], ...] where false bans the token.
+void take_bias(Fields& fields, completion::Request& request);
+
+// What is known and cannot be done is refused by name, unless it is empty.
+void refuse_unsupported(Fields& fields, std::initializer_list<const char*> names);
+
+// A count of tokens where -1 and -2 mean as many as fit, and so does whatever is more than that.
 [[nodiscard]] unsigned take_tokens(Fields& fields, const char* name, std::int64_t otherwise);
 
 // "n" under whatever name, at most kMaxChoices.

@@ -2,6 +2,7 @@
 #include "blindbox/api/internal/fields.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "blindbox/base/json_watch.h"
@@ -12,11 +13,41 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
-constexpr std::size_t kMaxWord = 1024;  // of a stop word
+constexpr std::size_t kMaxWord = 1024;                    // of a stop word
+constexpr std::size_t kMaxWords = std::size_t{16} << 10;  // of all together: each is looked for with every token
 // Each costs many times its two bytes once it is read: a body of nothing else would take hundreds of megabytes.
 constexpr std::size_t kMaxValues = std::size_t{1} << 18;
 
 tl::unexpected<Error> malformed(std::string what) { return base::fail(ErrorKind::malformed, std::move(what)); }
+
+// The four hexadecimal digits of an escape \\uXXXX at `at`; -1 where there is none.
+int escaped_unit(std::string_view text, std::size_t at) {
+  if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
+  int unit = 0;
+  const auto read = std::from_chars(text.data() + at + 2, text.data() + at + 6, unit, 16);
+  return read.ptr == text.data() + at + 6 && unit >= 0 ? unit : -1;
+}
+
+bool is_high(int unit) { return unit >= 0xD800 && unit < 0xDC00; }
+bool is_low(int unit) { return unit >= 0xDC00 && unit < 0xE000; }
+
+// Editors count in UTF-16 and may cut a character of two units apart; JavaScript sends the half as an escape, which is
+// no JSON (RFC 8259, 8.2, leaves it open). Each becomes U+FFFD, as it would on the way to UTF-8.
+std::string without_half_characters(std::string_view text) {
+  std::string out(text);
+  for (std::size_t at = out.find('\\'); at != std::string::npos; at = out.find('\\', at)) {
+    const int unit = escaped_unit(out, at);
+    if (is_high(unit) && is_low(escaped_unit(out, at + 6))) {
+      at += 12;
+    } else if (unit >= 0) {
+      if (is_high(unit) || is_low(unit)) out.replace(at, 6, "\\ufffd");
+      at += 6;
+    } else {
+      at += 2;  // an escape of one character, which may be a backslash
+    }
+  }
+  return out;
+}
 
 std::string quoted(const char* name) { return '"' + std::string(name) + '"'; }
 
@@ -35,6 +66,7 @@ bool are_token_ids(const json& list, std::size_t most) {
 }
 
 Result<Fields> Fields::parse(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return malformed("the request has no body");
   base::JsonWatch watch(kMaxDepth);
   Fields fields;
   std::size_t values = 0;
@@ -44,7 +76,9 @@ Result<Fields> Fields::parse(std::string_view text) {
     return watch(depth, event, parsed) && values <= kMaxValues;
   };
   try {
-    fields.object_ = json::parse(text, bounded, false);
+    const bool halves = text.find("\\ud") != text.npos || text.find("\\uD") != text.npos;
+    fields.object_ =
+        halves ? json::parse(without_half_characters(text), bounded, false) : json::parse(text, bounded, false);
   } catch (const std::exception&) {
     return malformed("the request is not valid JSON");
   }
@@ -111,15 +145,17 @@ std::vector<std::string> Fields::texts(const char* name, std::size_t most) {
   if (value.is_null()) return {};
   const json list = value.is_string() ? json::array({value}) : value;
   std::vector<std::string> out;
+  std::size_t bytes = 0;
   bool good = list.is_array() && list.size() <= most;
   for (std::size_t i = 0; good && i < list.size(); ++i) {
-    good = list[i].is_string() && !list[i].get_ref<const std::string&>().empty() &&
-           list[i].get_ref<const std::string&>().size() <= kMaxWord;
-    if (good) out.push_back(list[i].get<std::string>());
+    good = list[i].is_string() && list[i].get_ref<const std::string&>().size() <= kMaxWord;
+    if (!good || list[i].get_ref<const std::string&>().empty()) continue;
+    out.push_back(list[i].get<std::string>());
+    bytes += out.back().size();
   }
-  if (good) return out;
-  refuse(quoted(name) + " must be a string or at most " + std::to_string(most) +
-         " strings, none empty or longer than " + std::to_string(kMaxWord) + " bytes");
+  if (good && bytes <= kMaxWords) return out;
+  refuse(quoted(name) + " must be a string or at most " + std::to_string(most) + " strings, none longer than " +
+         std::to_string(kMaxWord) + " bytes and all together no longer than " + std::to_string(kMaxWords));
   return {};
 }
 

@@ -23,7 +23,8 @@ namespace blindbox::api {
 
 class Fields {
  public:
-  // An object in valid UTF-8, nested at most 32 deep, no key twice. Otherwise ErrorKind::malformed.
+  // An object in valid UTF-8, nested at most 32 deep, no key twice. Otherwise ErrorKind::malformed. Escapes of half a
+  // character (a lone surrogate) are read as U+FFFD.
   [[nodiscard]] static Result<Fields> parse(std::string_view text);
 
   // null counts as absent: clients send it for what they leave to us.
@@ -36,7 +37,8 @@ class Fields {
   std::int64_t whole(const char* name, std::int64_t otherwise, std::int64_t least, std::int64_t most);
   double number(const char* name, double otherwise, double least, double most);
   bool flag(const char* name, bool otherwise);
-  // One text or an array of at most `most`, none empty or longer than 1024 bytes.
+  // One text or an array of at most `most`, none longer than 1024 bytes, together at most 16 KiB. Empty ones are left out:
+  // clients send them for none.
   std::vector<std::string> texts(const char* name, std::size_t most);
 
   // The object of that name, empty where it is absent. Ask absorb() when it has been read.

@@ -23,6 +23,13 @@ Result<void> check_text(const Request& request) {
   return {};
 }
 
+// The last tokens alone, where there are more of them than the request keeps.
+Prompt last_of(Tokens tokens, unsigned keep) {
+  const bool cut = keep > 0 && tokens.size() > keep;
+  if (cut) tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(keep));
+  return {std::move(tokens), cut};
+}
+
 }  // namespace
 
 PromptBuilder::PromptBuilder(const llama_model* model, const ModelInfo& info, const Gguf& gguf)
@@ -84,19 +91,27 @@ Result<Prompt> PromptBuilder::plain(const Request& request) const {
     if (std::any_of(given.begin(), given.end(), [count](Token id) { return id < 0 || id >= count; })) {
       return base::fail(ErrorKind::malformed, "the prompt has a token that the model's vocabulary has not");
     }
-    if (given.size() > context_) return too_long(given.size(), "");
-    return Prompt{given, false};
+    Prompt prompt = last_of(given, request.keep_tokens);
+    if (prompt.tokens.size() > context_) return too_long(prompt.tokens.size(), "");
+    return prompt;
   }
   // So long that even the longest tokens cannot make it fit: not worth the time to tokenise it.
-  const std::size_t least = request.prefix.size() / longest_token_;
+  std::string_view text = request.prefix;
+  if (const std::size_t most = request.keep_tokens * longest_token_; most > 0 && text.size() > most) {
+    text.remove_prefix(text.size() - most);
+    while (!text.empty() && (static_cast<unsigned char>(text.front()) & 0xC0U) == 0x80) text.remove_prefix(1);
+  }
+  const std::size_t least = text.size() / longest_token_;
   if (least > context_) return too_long(least, "at least ");
-  auto tokens = tokenize_text(vocab_, request.prefix);
+  auto tokens = tokenize_text(vocab_, text);
   if (!tokens) return base::pass_on(tokens);
-  if (bos_) tokens->insert(tokens->begin(), *bos_);
-  if (tokens->empty() && start_) tokens->push_back(*start_);
-  if (tokens->empty()) return base::fail(ErrorKind::malformed, "the prompt is empty");
-  if (tokens->size() > context_) return too_long(tokens->size(), "");
-  return Prompt{std::move(*tokens), false};
+  Prompt prompt = last_of(std::move(*tokens), request.keep_tokens);
+  prompt.truncated = prompt.truncated || text.size() < request.prefix.size();
+  if (bos_) prompt.tokens.insert(prompt.tokens.begin(), *bos_);
+  if (prompt.tokens.empty() && start_) prompt.tokens.push_back(*start_);
+  if (prompt.tokens.empty()) return base::fail(ErrorKind::malformed, "the prompt is empty");
+  if (prompt.tokens.size() > context_) return too_long(prompt.tokens.size(), "");
+  return prompt;
 }
 
 tl::unexpected<Error> PromptBuilder::too_long(std::size_t tokens, const char* at_least) const {

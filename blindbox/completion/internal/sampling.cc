@@ -18,9 +18,19 @@ Owned<llama_sampler> make_sampler(const Request& request, const Tokens& prompt, 
   llama_sampler_chain_params params = llama_sampler_chain_default_params();
   params.no_perf = true;
   Owned<llama_sampler> chain(llama_sampler_chain_init(params));
-  if (request.repeat_penalty > 0 && request.repeat_penalty != 1) {
-    llama_sampler_chain_add(chain.get(),
-                            llama_sampler_init_penalties(vocabulary, kPenaltyReach, request.repeat_penalty, 0, 0));
+  std::vector<llama_logit_bias> bias;
+  for (const TokenBias& one : request.bias) {
+    if (one.id >= 0 && one.id < vocabulary) bias.push_back({one.id, one.bias});
+  }
+  if (!bias.empty()) {
+    llama_sampler_chain_add(
+        chain.get(), llama_sampler_init_logit_bias(vocabulary, static_cast<std::int32_t>(bias.size()), bias.data()));
+  }
+  const bool repeats = request.repeat_penalty > 0 && request.repeat_penalty != 1;
+  if (repeats || request.presence_penalty != 0 || request.frequency_penalty != 0) {
+    llama_sampler_chain_add(
+        chain.get(), llama_sampler_init_penalties(vocabulary, kPenaltyReach, repeats ? request.repeat_penalty : 1,
+                                                  request.frequency_penalty, request.presence_penalty));
   }
   if (request.temperature <= 0) {
     llama_sampler_chain_add(chain.get(), llama_sampler_init_greedy());

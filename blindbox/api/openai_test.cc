@@ -106,7 +106,7 @@ TEST(OpenAi, WhateverStandsBeforeThePath) {
     EXPECT_EQ(bench.scripted->seen.back().suffix, "b") << path;
   }
   EXPECT_EQ(bench.answer(post("/completions", R"({"prompt":"a","n_predict":9})"))["content"], "one\ntwo");
-  const json chat = bench.answer(post("/openai/deployments/d/chat/completions", kChat));
+  const json chat = bench.answer(post("/openai/deployments/d/chat/completions", kChat + std::string("}")));
   EXPECT_EQ(chat["choices"][0]["message"]["content"], "one\ntwo");
   EXPECT_EQ(bench.answer(get("/openai/models/"))["data"][0]["id"], "scripted");
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests in the form that llm-ls (llm-vscode, llm.nvim), Continue and Twinny send, through connect to serve: these plugins
-do not run outside their editors."""
+"""Requests in the form that llm-ls (llm-vscode, llm.nvim), Continue, Twinny and Copilot send, through connect to serve: these
+plugins do not run outside their editors."""
 
 import json
 import pathlib
@@ -56,6 +56,30 @@ class Protocols(harness.ChannelTest):
             told = self.events("/v1/completions", {**asked, **hole})
             self.assertEqual(told.pop(), "[DONE]")
             self.assertEqual("".join(event["choices"][0]["text"] for event in told), self.expected)
+
+    def test_copilot_deepseek_and_azure_under_their_bases(self):
+        """Each puts its own base before the path; a base that ends in a slash makes one too many."""
+        asked = {"prompt": PREFIX, "suffix": SUFFIX, "max_tokens": 8, "temperature": 0, "stop_rules": []}
+        for path in ("/v1/engines/copilot-codex/completions", "/beta/completions", "//v1/completions/",
+                     "/openai/deployments/any/completions?api-version=2024-02-01", "/completions"):
+            self.assertEqual(self.ask(path, asked).json()["choices"][0]["text"], self.expected, path)
+            told = self.events(path, {**asked, "stream": True})
+            self.assertEqual(told.pop(), "[DONE]")
+            self.assertEqual("".join(event["choices"][0]["text"] for event in told), self.expected, path)
+
+    def test_a_prompt_that_was_cut_within_a_character(self):
+        """JavaScript's slice() cuts where it likes and tells the half as an escape."""
+        body = b'{"prompt":"\\ude00 = 1\\n","n_predict":2,"temperature":0}'
+        answer = wire.ask(self.proxy.port, "POST", "/completion", body)
+        self.assertEqual(answer.status, 200, answer)
+        whole = {"prompt": "\ufffd = 1\n", "n_predict": 2, "temperature": 0}
+        self.assertEqual(answer.json()["content"], self.ask("/completion", whole).json()["content"])
+
+    def test_a_long_prompt_at_an_ollama_server_loses_its_beginning(self):
+        asked = {"model": "any", "raw": True, "stream": False, "options": {"num_predict": 4, "temperature": 0}}
+        answer = self.ask("/api/generate", {**asked, "prompt": "a = 1\n" * 2000}).json()
+        self.assertTrue(answer["done"])
+        self.assertEqual(wire.ask(self.proxy.port, "POST", "/v1/completions", {"prompt": "a = 1\n" * 2000}).status, 400)
 
     def test_continue_and_twinny_at_an_ollama_server(self):
         shown = self.ask("/api/show", {"name": "any"}).json()

@@ -108,7 +108,10 @@ TEST(OpenAi, WhateverStandsBeforeThePath) {
   EXPECT_EQ(bench.answer(post("/completions", R"({"prompt":"a","n_predict":9})"))["content"], "one\ntwo");
   const json chat = bench.answer(post("/openai/deployments/d/chat/completions", kChat + std::string("}")));
   EXPECT_EQ(chat["choices"][0]["message"]["content"], "one\ntwo");
-  EXPECT_EQ(bench.answer(get("/openai/models/"))["data"][0]["id"], "scripted");
+  const json model = bench.answer(get("/openai/models/"))["data"][0];
+  EXPECT_EQ(model["id"], "scripted");
+  EXPECT_EQ(model["type"], "base");
+  EXPECT_EQ(model["capabilities"]["completion_fim"], true);
 }
 
 TEST(OpenAi, PenaltiesAndBias) {

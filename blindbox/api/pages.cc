@@ -32,7 +32,20 @@ ordered_json model_entry(const completion::ModelInfo& model, bool chat) {
                              {"tokenizer_sha256", model.tokenizer_sha256},
                              {"fim", model.fim.has_value()},
                              {"chat", chat}};
-  return {{"id", model.name}, {"object", "model"}, {"created", 0}, {"owned_by", "blindbox"}, {"meta", meta}};
+  // Mistral's client takes no list without its own fields.
+  const ordered_json capabilities = {{"completion_chat", chat},
+                                     {"completion_fim", model.fim.has_value()},
+                                     {"function_calling", false},
+                                     {"fine_tuning", false},
+                                     {"vision", false}};
+  return {{"id", model.name},
+          {"object", "model"},
+          {"created", 0},
+          {"owned_by", "blindbox"},
+          {"type", "base"},
+          {"max_context_length", model.context_length},
+          {"capabilities", capabilities},
+          {"meta", meta}};
 }
 
 }  // namespace

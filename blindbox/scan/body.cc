@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "blindbox/base/half_characters.h"
 #include "blindbox/scan/internal/edit.h"
 #include "blindbox/scan/internal/strings.h"
 
@@ -73,6 +74,9 @@ Scanned scan_body(std::string_view body, std::string_view content_encoding, Mode
     }
     return out;
   }
+  // As the server reads it: what it takes must not pass unread here.
+  const std::string mended = base::without_half_characters(body);
+  if (!mended.empty()) body = mended;
   Scanned out;
   bool files = false, secrets = false;
   const bool is_json = internal::each_string(body, [&](const internal::JsonString& string) {

@@ -107,6 +107,20 @@ TEST_F(Body, BrokenJsonHidesNoFile) {
   EXPECT_TRUE(scan("\xEF\xBB\xBF{\"filename\":\"key.pem\"}", Mode::warn).blocked);
 }
 
+// The server takes half a character, so what stands beside it is looked at.
+TEST_F(Body, HalfACharacterHidesNothing) {
+  const std::string body = R"({"a":"\ud83d","input_prefix":"key = \u0041)" + kSecret.substr(1) + R"("})";
+  const auto told = scan(body, Mode::warn);
+  ASSERT_EQ(told.findings.size(), 1U);
+  EXPECT_EQ(told.findings[0].rule, "aws-access-token");
+  EXPECT_TRUE(scan(body, Mode::block).blocked);
+  const auto redacted = scan(body, Mode::redact);
+  ASSERT_TRUE(redacted.body);
+  EXPECT_THAT(*redacted.body, Not(HasSubstr(kSecret.substr(1))));
+  EXPECT_EQ(json::parse(*redacted.body)["a"], "\uFFFD");
+  EXPECT_FALSE(scan(R"({"a":"\ud83d"})", Mode::block).blocked);
+}
+
 TEST_F(Body, MembersThatNameFilesAreWrittenInManyWays) {
   for (const char* name : {"filename", "fileName", "filePath", "file_path", "relativePath", "Path", "URI"}) {
     const json body = {{"extra", {{{name, "key.pem"}, {"text", "1"}}}}};

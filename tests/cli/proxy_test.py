@@ -104,12 +104,10 @@ class Refusals(ProxyTest):
         self.error(self.ask("POST", "/.well-known/blindbox/attestation", b"\xa0"), 404, "not relayed")
 
     def test_bodies_that_are_no_request(self):
-        for body, text in [(b"", "not valid JSON"), (b"{", "not valid JSON"), (b"[]", "not a JSON object"),
+        for body, text in [(b"", "has no body"), (b"{", "not valid JSON"), (b"[]", "not a JSON object"),
                            (b'"text"', "not a JSON object"), (b'{"a":1,"a":2}', "a key twice"),
                            (b'{"a":' * 100 + b"1" + b"}" * 100, "nested too deeply"),
                            (b'{"input_prefix":"\xff","input_suffix":"","prompt":"\xff","input_text":"\xff"}', "UTF-8"),
-                           (b'{"input_prefix":"\\ud800","input_suffix":"","prompt":"\\ud800",'
-                            b'"input_text":"\\ud800"}', ""),
                            (b'{"input_prefix":1,"input_suffix":"","prompt":1,"input_text":1}', "must be a string"),
                            (b'{"input_suffix":""}', "is required")]:
             with self.subTest(body[:60]):

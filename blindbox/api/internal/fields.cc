@@ -2,9 +2,9 @@
 #include "blindbox/api/internal/fields.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
+#include "blindbox/base/half_characters.h"
 #include "blindbox/base/json_watch.h"
 
 namespace blindbox::api {
@@ -19,35 +19,6 @@ constexpr std::size_t kMaxWords = std::size_t{16} << 10;  // of all together: ea
 constexpr std::size_t kMaxValues = std::size_t{1} << 18;
 
 tl::unexpected<Error> malformed(std::string what) { return base::fail(ErrorKind::malformed, std::move(what)); }
-
-// The four hexadecimal digits of an escape \\uXXXX at `at`; -1 where there is none.
-int escaped_unit(std::string_view text, std::size_t at) {
-  if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
-  int unit = 0;
-  const auto read = std::from_chars(text.data() + at + 2, text.data() + at + 6, unit, 16);
-  return read.ptr == text.data() + at + 6 && unit >= 0 ? unit : -1;
-}
-
-bool is_high(int unit) { return unit >= 0xD800 && unit < 0xDC00; }
-bool is_low(int unit) { return unit >= 0xDC00 && unit < 0xE000; }
-
-// Editors count in UTF-16 and may cut a character of two units apart; JavaScript sends the half as an escape, which is
-// no JSON (RFC 8259, 8.2, leaves it open). Each becomes U+FFFD, as it would on the way to UTF-8.
-std::string without_half_characters(std::string_view text) {
-  std::string out(text);
-  for (std::size_t at = out.find('\\'); at != std::string::npos; at = out.find('\\', at)) {
-    const int unit = escaped_unit(out, at);
-    if (is_high(unit) && is_low(escaped_unit(out, at + 6))) {
-      at += 12;
-    } else if (unit >= 0) {
-      if (is_high(unit) || is_low(unit)) out.replace(at, 6, "\\ufffd");
-      at += 6;
-    } else {
-      at += 2;  // an escape of one character, which may be a backslash
-    }
-  }
-  return out;
-}
 
 std::string quoted(const char* name) { return '"' + std::string(name) + '"'; }
 
@@ -76,9 +47,8 @@ Result<Fields> Fields::parse(std::string_view text) {
     return watch(depth, event, parsed) && values <= kMaxValues;
   };
   try {
-    const bool halves = text.find("\\ud") != text.npos || text.find("\\uD") != text.npos;
-    fields.object_ =
-        halves ? json::parse(without_half_characters(text), bounded, false) : json::parse(text, bounded, false);
+    const std::string mended = base::without_half_characters(text);
+    fields.object_ = json::parse(mended.empty() ? text : mended, bounded, false);
   } catch (const std::exception&) {
     return malformed("the request is not valid JSON");
   }

@@ -9,6 +9,9 @@ export BLINDBOX_VECTORS ?= $(abspath ../shared/vectors)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 LOAD_SECONDS ?= 600
+LOAD_CLIENTS ?= 200
+# Of "make load": release, asan or tsan.
+PRESET ?= release
 binary := build/release/apps/blindbox
 # code-server, 500 MB and minutes to build: every clone of a user needs it once.
 editors := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/blindbox/editors
@@ -27,7 +30,7 @@ help:
 	  'make check    format, clang-tidy, folder edges, scripts, docs (tools/check --fix mends what it can)' \
 	  'make test-editors  the VS Code extension, unit tests and in code-server in Chromium (minutes)' \
 	  'make bench    build and run the benchmarks' \
-	  'make load     200 clients of all manners at once, for LOAD_SECONDS=$(LOAD_SECONDS)' \
+	  'make load     LOAD_CLIENTS=$(LOAD_CLIENTS) of all manners at once, for LOAD_SECONDS=$(LOAD_SECONDS); PRESET=asan: under sanitizers' \
 	  'make asan     the tests under the address and undefined behaviour sanitizers' \
 	  'make tsan     the tests under the thread sanitizer' \
 	  'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each' \
@@ -95,9 +98,15 @@ bench:
 	@set -e; for bench in $$(find build/release/bench -maxdepth 1 -type f -executable | sort); do \
 	  echo "== $$bench"; "$$bench"; done
 
+# A folder of its own for the sanitizers: "make asan" leaves the engine out. llama.cpp itself is never instrumented
+# (cmake/Llama.cmake). As root: nobody else may look for leaks in processes that hold prompts.
+load: load_build = build/$(if $(filter release,$(PRESET)),release,load-$(PRESET))
 load:
-	@cmake --build build/release --target blindbox
-	@BLINDBOX_BINARY=$(abspath $(binary)) python3 -B tests/cli/load_test.py --seconds $(LOAD_SECONDS) --clients 200
+	@test -f $(load_build)/build.ninja || cmake --preset $(PRESET) -B $(load_build)
+	@cmake --build $(load_build) --target blindbox
+	@BLINDBOX_BINARY=$(abspath $(load_build)/apps/blindbox) \
+	  BLINDBOX_SANITIZED=$(filter-out release,$(PRESET)) \
+	  python3 -B tests/cli/load_test.py --seconds $(LOAD_SECONDS) --clients $(LOAD_CLIENTS)
 
 # The engine is third-party code, uninstrumented and slow here: the sanitizers judge everything but it.
 asan tsan:

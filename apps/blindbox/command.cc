@@ -86,6 +86,13 @@ Result<void> protect_memory() {
   return {};
 }
 
+void raise_descriptor_limit() {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
 Result<base::Sha256> parse_sha256(const std::string& hex) {
   auto bytes = base::from_hex(hex);
   base::Sha256 digest{};

@@ -83,6 +83,10 @@ Result<net::HostPort> loopback_only(net::HostPort at, const std::string& what);
 // Nobody reads this process's memory from a core file or a debugger.
 Result<void> protect_memory();
 
+// As many descriptors as this process may have at all: for servers, and not for the programs that others of our commands
+// start, which may be older than such numbers.
+void raise_descriptor_limit();
+
 // ErrorKind::usage where hex is no SHA-256 digest.
 Result<base::Sha256> parse_sha256(const std::string& hex);
 

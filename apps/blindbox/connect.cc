@@ -196,6 +196,7 @@ int connect(const Options& options) {
     auto installed = install_service(service_arguments(options));
     return installed ? 0 : report(installed.error());
   }
+  raise_descriptor_limit();
   boost::asio::io_context io;
   return serve(io, options, *chosen);
 }

@@ -41,13 +41,14 @@ Result<std::unique_ptr<completion::Engine>> load(const Options& options) {
   return completion::Engine::load(source);
 }
 
-// SIGTERM begins nothing new; when the engine ends is the gateway's to say, which finishes its answers first. SIGHUP reads
-// the key file anew, and so does a change of it, looked for every second: a rename, which is how files are replaced, is no
-// event on the file itself.
+// SIGTERM begins nothing new: a terminal or a service manager sends it to both processes. When the engine ends is the
+// gateway's to say, by SIGUSR1, once its answers are finished. SIGHUP reads the key file anew, and so does a change of
+// it, looked for every second: a rename, which is how files are replaced, is no event on the file itself.
 class Caretaker {
  public:
   Caretaker(boost::asio::io_context& io, api::App& application, std::shared_ptr<keys::KeyRing> keys)
-      : application_(application), keys_(std::move(keys)), signals_(io, SIGTERM, SIGINT, SIGHUP), timer_(io) {
+      : io_(io), application_(application), keys_(std::move(keys)), signals_(io, SIGTERM, SIGINT, SIGHUP), timer_(io) {
+    signals_.add(SIGUSR1);
     wait_for_signal();
     if (keys_) wait_for_change();
   }
@@ -56,6 +57,7 @@ class Caretaker {
   void wait_for_signal() {
     signals_.async_wait([this](const net::error_code& error, int number) {
       if (error) return;
+      if (number == SIGUSR1) return io_.stop();
       if (number != SIGHUP) application_.drain();
       if (number == SIGHUP && keys_) tell(keys_->reload());
       wait_for_signal();
@@ -72,9 +74,12 @@ class Caretaker {
   }
   void tell(const Result<void>& loaded) const {
     if (loaded) return spdlog::info("{} API keys count from now on", keys_->size());
-    spdlog::error("the API keys from before go on to count: {}: {}", loaded.error().what, loaded.error().detail);
+    const Error& why = loaded.error();
+    spdlog::error("the API keys from before go on to count: {}{}{}", why.what, why.detail.empty() ? "" : ": ",
+                  why.detail);
   }
 
+  boost::asio::io_context& io_;
   api::App& application_;
   std::shared_ptr<keys::KeyRing> keys_;
   boost::asio::signal_set signals_;

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,8 @@ using base::Fd;
 using nlohmann::json;
 
 constexpr std::size_t kReadyCap = 64 * 1024;
+constexpr std::chrono::seconds kEndOfItself{2};
+constexpr std::string_view kEndedWell = "exit status 0";
 
 tl::unexpected<Error> io_failure(const std::string& what) {
   return base::fail(ErrorKind::io, what + ": " + std::strerror(errno));
@@ -37,6 +40,11 @@ tl::unexpected<Error> io_failure(const std::string& what) {
 Result<std::unique_ptr<TemporaryFolder>> private_folder() {
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
   return TemporaryFolder::make_in(runtime != nullptr && *runtime != '\0' ? runtime : "/tmp", "blindbox-engine");
+}
+
+std::string how_of(int status) {
+  return WIFSIGNALED(status) ? std::string("signal ") + ::strsignal(WTERMSIG(status))
+                             : "exit status " + std::to_string(WEXITSTATUS(status));
 }
 
 Result<Fd> listen_unix(const std::string& path) {
@@ -129,8 +137,7 @@ Result<evidence::ServiceManifest::Model> parse_ready(const std::string& line, co
     if (!tokenizer) return base::pass_on(tokenizer);
     return evidence::ServiceManifest::Model{report.at("id").get<std::string>(), sha256, *tokenizer};
   } catch (const json::exception&) {
-    return base::fail(ErrorKind::internal, "the engine ended before it was ready", "",
-                      "its last messages are above; is there memory enough for the model?");
+    return base::fail(ErrorKind::internal, "the engine's report cannot be read");
   }
 }
 
@@ -166,10 +173,25 @@ Result<EngineProcess> EngineProcess::start(const EngineOptions& options, const s
   writing.reset();
   const std::string line = read_line(reading.get(), go_on);
   if (!go_on()) return base::fail(ErrorKind::cancelled, "interrupted while the model was loading");
+  if (!line.ends_with('\n')) return engine.ended_too_early();
   auto model = parse_ready(line, options.model_sha256);
   if (!model) return base::pass_on(model);
   engine.model_ = std::move(*model);
   return engine;
+}
+
+// The pipe is closed: the process has ended, or is about to.
+tl::unexpected<Error> EngineProcess::ended_too_early() {
+  int status = 0;
+  if (!wait_for_end(kEndOfItself)) send(SIGKILL);
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  return base::fail(ErrorKind::model, "the engine ended before it was ready", how_of(status),
+                    WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL
+                        ? "most likely there is not memory enough for the model: see the kernel's log, or the limit of "
+                          "the container"
+                        : "what it said stands above; are there memory and descriptors enough for the model?");
 }
 
 EngineProcess::EngineProcess(EngineProcess&& other) noexcept
@@ -189,12 +211,32 @@ void EngineProcess::send(int number) const {
   if (pid_ > 0) ::kill(pid_, number);
 }
 
+bool EngineProcess::wait_for_end(std::chrono::milliseconds limit) const {
+  const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));  // glibc 2.36 declares it for C alone
+  pollfd waiting{handle.get(), POLLIN, 0};
+  int ready = -1;
+  do {  // its end is a signal to this process
+    ready = ::poll(&waiting, 1, static_cast<int>(limit.count()));
+  } while (ready < 0 && errno == EINTR);
+  return handle && ready == 1;
+}
+
+Result<void> EngineProcess::finish(std::chrono::milliseconds limit) {
+  if (pid_ <= 0) return {};
+  send(SIGUSR1);
+  std::string how;
+  if (!wait_for_end(limit) || !ended(how)) {
+    return base::fail(ErrorKind::internal, "the engine does not end, and is killed");
+  }
+  if (how == kEndedWell) return {};
+  return base::fail(ErrorKind::internal, "the engine did not end well: " + how);
+}
+
 bool EngineProcess::ended(std::string& how) {
   int status = 0;
   if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return false;
   pid_ = -1;
-  how = WIFSIGNALED(status) ? std::string("signal ") + ::strsignal(WTERMSIG(status))
-                            : "exit status " + std::to_string(WEXITSTATUS(status));
+  how = how_of(status);
   return true;
 }
 

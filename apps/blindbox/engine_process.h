@@ -43,19 +43,24 @@ class EngineProcess {
   [[nodiscard]] static Result<EngineProcess> start(const EngineOptions& options, const std::function<bool()>& go_on);
   EngineProcess(EngineProcess&&) noexcept;
   EngineProcess& operator=(EngineProcess&&) = delete;
-  // Ends the child, which has nothing to finish, and removes the socket.
+  // Kills the child, if it has not ended, and removes the socket.
   ~EngineProcess();
 
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
   [[nodiscard]] const evidence::ServiceManifest::Model& model() const { return model_; }
   [[nodiscard]] pid_t pid() const { return pid_; }
-  // SIGHUP: read the key file anew. SIGTERM: begin nothing new.
+  // SIGHUP: read the key file anew. SIGTERM: begin nothing new. SIGUSR1: end, whatever still runs.
   void send(int number) const;
+  // Has the child end by itself, with what it remembers of prompts wiped; after that it has gone. Errors: it has not ended
+  // in time (the destructor will end it), or not well.
+  [[nodiscard]] Result<void> finish(std::chrono::milliseconds limit);
   // True once, when the child has ended; how says by which status or signal.
   [[nodiscard]] bool ended(std::string& how);
 
  private:
   EngineProcess() = default;
+  [[nodiscard]] tl::unexpected<Error> ended_too_early();
+  [[nodiscard]] bool wait_for_end(std::chrono::milliseconds limit) const;
   std::unique_ptr<TemporaryFolder> folder_;  // of the socket
   std::string socket_path_;
   pid_t pid_ = -1;

@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   using namespace blindbox;
   open_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of "ulimit -f" is an error of the one write, as a full disk is
   spdlog::set_default_logger(spdlog::stderr_color_mt("blindbox"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S%z %l %v");
 

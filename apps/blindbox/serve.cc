@@ -5,6 +5,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "blindbox/attester/attester.h"
@@ -20,9 +21,12 @@
 #include "client_policy.h"
 #include "command.h"
 #include "engine_process.h"
+#include "memory_room.h"
 
 namespace blindbox::apps {
 namespace {
+
+constexpr std::chrono::seconds kEngineEnd{10};  // far more than it takes, for the sanitizers too
 
 struct Options {
   std::string model;
@@ -87,6 +91,11 @@ Result<EngineProcess> start_engine(const Options& options, Signals& signals) {
     auto kept = parse_sha256(located->manifest->sha256);
     if (!kept) return base::pass_on(kept);
     expected = *kept;
+  }
+  std::error_code absent;  // what opens it says so
+  const auto size = std::filesystem::file_size(located->path, absent);
+  if (!absent) {
+    if (auto room = has_room_for_model(size, memory_room()); !room) return base::pass_on(room);
   }
   auto file = completion::ModelFile::open(
       located->path, expected, [&waiting](std::uint64_t bytes, std::uint64_t total) { waiting.read(bytes, total); });
@@ -175,6 +184,7 @@ int serve(const Options& options) {
                         platform->kind == attester::Platform::Kind::emulator_ioctl;
   auto attester = attester::open_attester(*platform);
   if (!attester) return report(attester.error());
+  raise_descriptor_limit();
   boost::asio::io_context io(1);
   std::optional<Result<net::Acceptor>> acceptor;
   if (!options.print_policy) {
@@ -219,6 +229,10 @@ int serve(const Options& options) {
     engine->send(SIGTERM);  // requests that come on connections which are open already are told to come again
     return gateway.drain(std::chrono::seconds(30));
   });
+  // After a second signal nobody waits for the engine either.
+  if (!lost && status == 0) {
+    if (auto ended = engine->finish(kEngineEnd); !ended) spdlog::error(ended.error().what);
+  }
   print_stats(gateway, responder);
   return lost ? base::exit_code(ErrorKind::model) : status;
 }

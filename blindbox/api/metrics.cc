@@ -36,20 +36,18 @@ void Metrics::Histogram::add(double seconds) {
   const auto bound = std::find_if(kBounds.begin(), kBounds.end(), [&](double most) { return seconds <= most; });
   ++counts[static_cast<std::size_t>(bound - kBounds.begin())];
   sum += seconds;
+  if (++all % kRequestStep == 0) counted_sum = sum;
 }
 
 void Metrics::Histogram::write(std::string& out, const char* name, const char* help) const {
   head(out, name, "histogram", help);
-  std::uint64_t all = 0;
+  std::uint64_t so_far = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    all += counts[i];
+    so_far += counts[i];
     const std::string bound = i < kBounds.size() ? fmt::format("{}", kBounds[i]) : "+Inf";
-    out += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name, bound, down(all, kRequestStep));
+    out += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name, bound, down(so_far, kRequestStep));
   }
-  // Of so many requests as are counted, and in whole seconds.
-  const double counted =
-      all == 0 ? 0 : std::floor(sum * static_cast<double>(down(all, kRequestStep)) / static_cast<double>(all));
-  out += fmt::format("{}_sum {}\n{}_count {}\n", name, counted, name, down(all, kRequestStep));
+  out += fmt::format("{}_sum {}\n{}_count {}\n", name, std::floor(counted_sum), name, down(all, kRequestStep));
 }
 
 void Metrics::count(const char* protocol, Result result) {

@@ -34,7 +34,9 @@ class Metrics {
   static constexpr std::array kBounds = {0.25, 1.0, 5.0, 30.0};
   struct Histogram {
     std::array<std::uint64_t, kBounds.size() + 1> counts{};  // not cumulative; the last one is beyond all bounds
+    std::uint64_t all = 0;
     double sum = 0;
+    double counted_sum = 0;  // of as many as are shown: a counter must never fall, as a share of the sum would
     void add(double seconds);
     void write(std::string& out, const char* name, const char* help) const;
   };

@@ -32,6 +32,15 @@ TEST(Metrics, CountsAreCoarse) {
   EXPECT_THAT(text, HasSubstr("blindbox_request_seconds_sum 20\n"));
 }
 
+// What Prometheus takes for a restart.
+TEST(Metrics, SumsNeverFall) {
+  Metrics metrics;
+  for (int i = 0; i < 10; ++i) metrics.observe(100, 20000);
+  EXPECT_THAT(metrics.text({}, kStart), HasSubstr("blindbox_request_seconds_sum 200\n"));
+  for (int i = 0; i < 9; ++i) metrics.observe(1, 1);
+  EXPECT_THAT(metrics.text({}, kStart + Metrics::kInterval), HasSubstr("blindbox_request_seconds_sum 200\n"));
+}
+
 // Two readings around one request do not differ by it.
 TEST(Metrics, WhatIsShownChangesOnceInAWhile) {
   Metrics metrics;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "blindbox/net/connect.h"
 #include "blindbox/net/sessions.h"
@@ -249,6 +250,19 @@ TEST_F(Holding, BeyondTheLimitABusyOneStays) {
   EXPECT_EQ(sessions_->open(), 1U);
   EXPECT_TRUE(busy->quiet());
   release_.set();
+}
+
+TEST_F(Holding, NoMoreThanThereAreDescriptorsFor) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{64, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  start(1000);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::vector<std::unique_ptr<SocketStream>> clients;
+  for (int n = 0; n < 17; ++n) clients.push_back(connect());
+  EXPECT_EQ(run(loop_, read_all(*clients.front())), "");
+  run_until(loop_, [this] { return sessions_->open() == 16; });
 }
 
 TEST_F(Holding, DrainingEndsIdleOnesAtOnceAndLetsBusyOnesFinish) {

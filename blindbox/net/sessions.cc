@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/net/sessions.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -12,6 +15,20 @@
 #include "blindbox/net/internal/io.h"
 
 namespace blindbox::net {
+namespace {
+
+// A session needs its own descriptor and often one of whom it asks; some are for everything else. Else a crowd that
+// merely stays connected takes them all, and nobody gets an answer.
+std::size_t affordable() {
+  constexpr rlim_t kOthers = 32;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return SIZE_MAX;
+  const rlim_t left = std::max(descriptors.rlim_cur, kOthers + 2) - kOthers;
+  return static_cast<std::size_t>(left / 2);
+}
+
+}  // namespace
+
 struct Sessions::State {
   State(Acceptor on, std::size_t most, RunSession what)
       : acceptor(std::move(on)), limit(most), run(std::move(what)), emptied(acceptor.get_executor()) {}
@@ -62,7 +79,8 @@ struct Sessions::State {
     while (acceptor.is_open()) {
       auto [error, socket] = co_await acceptor.async_accept(kAwait);
       if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
-      if (error) {  // out of descriptors, most likely: give the open ones time to end
+      if (error) {  // out of descriptors, most likely: the oldest idle one gives way, and the others get time to end
+        (void)self->close_idle();
         asio::steady_timer pause(acceptor.get_executor(), std::chrono::milliseconds(50));
         co_await pause.async_wait(kAwait);
         continue;
@@ -94,7 +112,7 @@ struct Sessions::State {
 };
 
 Sessions::Sessions(Acceptor acceptor, std::size_t limit, RunSession run)
-    : state_(std::make_shared<State>(std::move(acceptor), limit, std::move(run))) {}
+    : state_(std::make_shared<State>(std::move(acceptor), std::min(limit, affordable()), std::move(run))) {}
 
 Sessions::~Sessions() { stop(); }
 

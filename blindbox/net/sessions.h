@@ -27,7 +27,7 @@ using RunSession = std::function<Task<void>(Socket, Session&)>;
 
 class Sessions {
  public:
-  // A connection beyond limit takes the place of the oldest idle one; where all are busy it is closed at once.
+  // Beyond limit, or half of this process's descriptors, the oldest idle one gives way; where all are busy, the new one.
   Sessions(Acceptor acceptor, std::size_t limit, RunSession run);
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What breaks while it is used: clients that go away, servers that die or change, engines that crash."""
 
+import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -73,6 +75,28 @@ class Clients(FailuresTest):
         self.assertEqual(self.ask().status, 200)
         for client in clients:
             client.close()
+
+
+class FewDescriptors(harness.StageTest):
+    """A crowd that merely stays connected locks nobody out."""
+
+    def test_a_crowd(self):
+        few = {resource.RLIMIT_NOFILE: 64}
+        self.stage.emulator()
+        policy = self.stage.policy()
+        server = self.stage.start("serve", "--model", harness.MODEL, "--platform",
+                                  f"emulator:{self.stage.folder / 'guest'}", "--listen", "127.0.0.1:0", limits=few)
+        url, _ = server.wait_for("ready: ")
+        proxy = self.stage.start("connect", url, "--policy", policy, "--listen", "127.0.0.1:0", limits=few)
+        at, _ = proxy.wait_for("ready: point editors at ")
+        for port in [int(url.rsplit(":", 1)[1]), int(at.rsplit(":", 1)[1])]:
+            with contextlib.ExitStack() as crowd:
+                for _ in range(150):
+                    crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+                late = self.stage.connect(url, policy)  # a connection of its own
+                self.assertEqual(wire.ask(late.port, "POST", "/infill", HOLE).status, 200)
+                self.assertEqual(wire.ask(int(at.rsplit(":", 1)[1]), "POST", "/infill", HOLE).status, 200)
+        self.assertTrue(server.running() and proxy.running())
 
 
 class Servers(FailuresTest):

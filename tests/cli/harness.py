@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import select
 import shutil
 import signal
@@ -45,18 +46,26 @@ class Ran(typing.NamedTuple):
     err: str
 
 
+def limit(limits, dies_with_parent=False):
+    """Of the calling process: what it may have, by resource (resource.RLIMIT_...), soft and hard."""
+    if dies_with_parent:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    for which, most in (limits or {}).items():
+        resource.setrlimit(which, (most, most))
+
+
 class Process:
     """A blindbox that runs until it is stopped."""
 
-    def __init__(self, arguments, folder, environment, merged=False):
-        """merged: what goes to standard error is among the lines of its output."""
+    def __init__(self, arguments, folder, environment, merged=False, limits=None):
+        """merged: what goes to standard error is among the lines of its output. limits: see limit()."""
         self.name = "blindbox " + " ".join(arguments)
         self._errors = tempfile.TemporaryFile(dir=folder)
         # Should this process be killed, its children are not to stay.
         self._popen = subprocess.Popen([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT if merged else self._errors, cwd=folder,
                                        env=environment,
-                                       preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
+                                       preexec_fn=lambda: limit(limits, dies_with_parent=True))
         self._read = b""
         self.pid = self._popen.pid
 
@@ -203,14 +212,14 @@ class Stage:
     def processes(self):
         return list(self._processes)
 
-    def run(self, *arguments, stdout=subprocess.PIPE):
+    def run(self, *arguments, stdout=subprocess.PIPE, limits=None):
         done = subprocess.run([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=stdout,
                               stderr=subprocess.PIPE, cwd=self.folder, env=self.environment, timeout=PATIENCE,
-                              check=False)
+                              check=False, preexec_fn=lambda: limit(limits))
         return Ran(done.returncode, (done.stdout or b"").decode(errors="replace"), done.stderr.decode(errors="replace"))
 
-    def start(self, *arguments, merged=False):
-        process = Process([str(argument) for argument in arguments], self.folder, self.environment, merged)
+    def start(self, *arguments, merged=False, limits=None):
+        process = Process([str(argument) for argument in arguments], self.folder, self.environment, merged, limits)
         self._processes.append(process)
         return process
 

@@ -2,8 +2,11 @@
 """blindbox serve: the wrong files for a model, ports in use, and what a good start says."""
 
 import hashlib
+import os
 import pathlib
+import resource
 import socket
+import subprocess
 
 import harness
 import wire
@@ -76,6 +79,57 @@ class WrongModels(ServeTest):
         for text in ["", "00", "zz" * 32, found + "00"]:
             self.refused(2, harness.MODEL, "not a SHA-256 digest: " + text, "64 hexadecimal digits",
                          options=["--model-sha256", text])
+
+
+class TooLittle(ServeTest):
+    """What a machine or a container lacks is told, not guessed from a process that is gone."""
+
+    def refused(self, code, *texts, model=harness.MODEL, limits=None):
+        ran = self.stage.run("serve", "--model", model, "--platform", f"emulator:{self.stage.folder / 'guest'}",
+                             "--listen", "127.0.0.1:0", limits=limits)
+        self.expect(ran, code, "blindbox: error: ", *texts)
+        self.assertEqual(self.stage.strays(), [])
+
+    def test_memory(self):
+        huge = self.stage.write("huge.gguf", self.model)
+        try:
+            os.truncate(huge, 1 << 42)
+        except OSError as error:
+            self.skipTest(f"no file of 4 TiB can be made here: {error}")
+        self.refused(8, "there is not memory enough for this model", "loading takes 8388608 MiB, twice its file",
+                     model=huge)
+
+    def test_memory_of_a_control_group(self):
+        """Version 1 or 2, where one can be made: below the limit of the machine."""
+        for mounted, file in [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]:
+            group = pathlib.Path(mounted, f"blindbox-test-{os.getpid()}")
+            try:
+                group.mkdir()
+            except OSError:
+                continue
+            self.addCleanup(group.rmdir)
+            try:
+                (group / file).write_text(str(2 * len(self.model) - 4096))
+            except OSError:
+                continue  # no such controller in this hierarchy
+            done = subprocess.run(["sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh", harness.BINARY,
+                                   "serve", "--model", harness.MODEL, "--platform",
+                                   f"emulator:{self.stage.folder / 'guest'}", "--print-policy"],
+                                  capture_output=True, check=False, timeout=harness.PATIENCE,
+                                  env=self.stage.environment)
+            self.assertEqual(done.returncode, 8, done)
+            self.assertIn(b"there is not memory enough for this model", done.stderr)
+            self.assertIn(f"the control group /{group.name}, {file} has".encode(), done.stderr)
+            return
+        self.skipTest("no control group for memory can be made here")
+
+    def test_file_size(self):
+        self.refused(10, "cannot hold the model in memory", "File too large", limits={resource.RLIMIT_FSIZE: 1 << 20})
+
+    def test_descriptors(self):
+        """Enough for the gateway, and none left to start the engine with."""
+        self.refused(8, "the engine ended before it was ready", "exit status ", "descriptors enough",
+                     limits={resource.RLIMIT_NOFILE: 20})
 
 
 class Starts(ServeTest):

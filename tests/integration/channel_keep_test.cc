@@ -362,5 +362,16 @@ TEST_F(ChannelKeep, ACompletionSurvivesAServerThatDiesUnderIt) {
   EXPECT_EQ(ask(post("/infill")), "200 mine");
 }
 
+// As one does that is told to stop: 503 says when to come again, 502 would not.
+TEST_F(ChannelKeep, AServerThatClosesUnderEveryRequestIsWorthComingBackTo) {
+  FarEnd far_end(loop_, [&](net::TlsStream& stream, Bytes challenge) -> Task<void> {
+    const auto bundle = co_await responder().answer(stream.native_handle(), challenge);
+    co_await reply_with(stream, evidence_message(bundle.value()));
+    stream.close();
+  });
+  connect_all({{"work", "https://work", pool(far_end.port())}});
+  EXPECT_THAT(ask(post("/infill")), AllOf(StartsWith("503 "), HasSubstr("server_unreachable")));
+}
+
 }  // namespace
 }  // namespace blindbox::channel

@@ -64,7 +64,8 @@ unsigned thread_count(unsigned wanted, std::size_t model_bytes) {
 
 Result<Llama> load(const ModelFile& file, const ModelSource& source, const ContextSize& size, std::string& error) {
   const auto failed = [&error](const std::string& what) {
-    return base::fail(ErrorKind::model, what, printable(error));
+    return base::fail(ErrorKind::model, what, printable(error),
+                      "where the file is whole, memory or threads have run out");
   };
   const int fd = ::dup(file.fd());
   std::FILE* raw = fd < 0 ? nullptr : ::fdopen(fd, "rb");

@@ -153,6 +153,7 @@ Result<Call> parse(std::string_view json, bool mistral) {
     shared.seed = static_cast<std::uint32_t>(fields->whole("random_seed", 0, 0, 0xFFFFFFFF));
   }
   take_bias(*fields, shared);
+  refuse_unsupported(*fields, {"grammar", "json_schema"});
   shared.max_tokens = take_tokens(*fields, "max_tokens", mistral ? 128 : 16);
   if (fields->has("logprobs") && !(fields->get("logprobs") == false)) {
     shared.top_log_probabilities = static_cast<unsigned>(fields->whole("logprobs", 0, 0, 20));

@@ -87,7 +87,8 @@ TEST(OpenAi, LogProbabilities) {
 TEST(OpenAi, WhatIsNotThereIsSaid) {
   const Bench bench;
   for (const char* body : {R"({})", R"({"prompt":1})", R"({"prompt":"a","n":100})", R"({"prompt":"a","best_of":3})",
-                           R"({"prompt":"a","stop":[1]})", R"({"prompt":"a","stream_options":1})"}) {
+                           R"({"prompt":"a","stop":[1]})", R"({"prompt":"a","stream_options":1})",
+                           R"({"prompt":"a","grammar":"root ::= x"})", R"({"prompt":"a","json_schema":{"type":"object"}})"}) {
     const Heard heard = bench.ask(post("/v1/completions", body));
     EXPECT_EQ(heard.status, 400U) << body;
     EXPECT_EQ(heard.body()["error"]["type"], "invalid_request_error");

@@ -128,6 +128,7 @@ Found find_route(std::string_view method, std::string_view target) {
   for (const Route& route : kRoutes) {
     if (!matches(route, path)) continue;
     if (route.method == method) return {&route, {}};
+    if (found.allowed.find(route.method) != std::string::npos) continue;  // more than one route takes it
     found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   return found;

@@ -75,6 +75,8 @@ TEST(Routes, AreFound) {
   EXPECT_EQ(find_route("GET", "/a/infill").route, nullptr);
   EXPECT_EQ(find_route("POST", "/xcompletions").route, nullptr);
   EXPECT_EQ(find_route("GET", "/infill").allowed, "POST");
+  EXPECT_EQ(find_route("GET", "/v1/chat/completions").allowed, "POST");
+  EXPECT_EQ(find_route("PUT", "/v1/models").allowed, "GET");
   EXPECT_EQ(shape_of("/api/unknown"), Shape::ollama);
   EXPECT_EQ(not_offered("/v1/embeddings/?a")->what, "embeddings are not made here");
   EXPECT_EQ(not_offered("/nothing"), std::nullopt);

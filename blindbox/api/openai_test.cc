@@ -86,9 +86,10 @@ TEST(OpenAi, LogProbabilities) {
 
 TEST(OpenAi, WhatIsNotThereIsSaid) {
   const Bench bench;
-  for (const char* body : {R"({})", R"({"prompt":1})", R"({"prompt":"a","n":100})", R"({"prompt":"a","best_of":3})",
-                           R"({"prompt":"a","stop":[1]})", R"({"prompt":"a","stream_options":1})",
-                           R"({"prompt":"a","grammar":"root ::= x"})", R"({"prompt":"a","json_schema":{"type":"object"}})"}) {
+  for (const char* body :
+       {R"({})", R"({"prompt":1})", R"({"prompt":"a","n":100})", R"({"prompt":"a","best_of":3})",
+        R"({"prompt":"a","stop":[1]})", R"({"prompt":"a","stream_options":1})",
+        R"({"prompt":"a","grammar":"root ::= x"})", R"({"prompt":"a","json_schema":{"type":"object"}})"}) {
     const Heard heard = bench.ask(post("/v1/completions", body));
     EXPECT_EQ(heard.status, 400U) << body;
     EXPECT_EQ(heard.body()["error"]["type"], "invalid_request_error");
@@ -128,6 +129,10 @@ TEST(OpenAi, PenaltiesAndBias) {
   ASSERT_EQ(pairs.bias.size(), 2U);
   EXPECT_TRUE(std::isinf(pairs.bias[0].bias));
   EXPECT_EQ(pairs.bias[1].id, 8);
+  const auto huge = bench.reached(post("/completion", R"({"prompt":"a","logit_bias":[[7,1e300],[8,-1e39]]})"));
+  ASSERT_EQ(huge.bias.size(), 2U);
+  EXPECT_EQ(huge.bias[0].bias, 1e6F);
+  EXPECT_EQ(huge.bias[1].bias, -1e6F);
   for (const char* bias : {R"({"a":1})", R"({"1":"x"})", R"({"-1":1})", R"({"1 ":1})", "[1]", "[[1]]", "[[1.5,1]]",
                            R"([["a",1]])", "5", R"({"99999999999":1})"}) {
     EXPECT_EQ(bench.ask(post("/v1/completions", R"({"prompt":"a","logit_bias":)" + std::string(bias) + "}")).status,

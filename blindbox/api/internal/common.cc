@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "blindbox/api/internal/common.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -52,8 +53,11 @@ bool add_bias(const nlohmann::json& id, const nlohmann::json& bias, std::vector<
   const std::int64_t token = id_of(id);
   const bool banned = bias == false;
   if (token < 0 || !(banned || bias.is_number()) || out.size() == kMaxBias) return false;
-  const double value = banned ? -std::numeric_limits<double>::infinity() : bias.get<double>();
-  out.push_back({static_cast<completion::Token>(token), static_cast<float>(value)});
+  // Beyond that the sampler's numbers overflow, and tokens are chosen that nobody asked for.
+  constexpr double kMost = 1e6;
+  const auto value = banned ? -std::numeric_limits<float>::infinity()
+                            : static_cast<float>(std::clamp(bias.get<double>(), -kMost, kMost));
+  out.push_back({static_cast<completion::Token>(token), value});
   return true;
 }
 

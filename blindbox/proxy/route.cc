@@ -42,13 +42,12 @@ Result<std::string> take_route(http::RequestHead& head) {
 
 bool may_repeat(const http::RequestHead& head) {
   constexpr std::array<std::string_view, 6> kMethods = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
-  constexpr std::array<std::string_view, 11> kPaths = {
-      "/infill",          "/completion",         "/completions", "/v1/completions",  "/v1/chat/completions",
-      "/fim/completions", "/v1/fim/completions", "/generate",    "/generate_stream", "/api/generate",
-      "/api/chat"};
+  constexpr std::array<std::string_view, 6> kPaths = {"/infill",          "/completion",   "/generate",
+                                                      "/generate_stream", "/api/generate", "/api/chat"};
   const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
   return std::ranges::find(kMethods, head.method) != kMethods.end() ||
-         (head.method == "POST" && std::ranges::find(kPaths, path) != kPaths.end());
+         (head.method == "POST" &&  // OpenAI's clients have bases of many kinds before theirs
+          (path.ends_with("/completions") || std::ranges::find(kPaths, path) != kPaths.end()));
 }
 
 }  // namespace blindbox::proxy

@@ -39,6 +39,8 @@ TEST(Route, DoubtIsAnError) {
 TEST(Route, OnlyWhatChangesNothingIsRepeated) {
   EXPECT_TRUE(may_repeat({"GET", "/anything", {}, {}}));
   EXPECT_TRUE(may_repeat({"POST", "/infill?x", {}, {}}));
+  EXPECT_TRUE(may_repeat({"POST", "/openai/deployments/d/completions?api-version=1", {}, {}}));
+  EXPECT_TRUE(may_repeat({"POST", "/v1/chat/completions", {}, {}}));
   EXPECT_FALSE(may_repeat({"POST", "/orders", {}, {}}));
   EXPECT_FALSE(may_repeat({"PATCH", "/infill", {}, {}}));
 }

@@ -270,8 +270,9 @@ Task<std::optional<bool>> EditorSession::exchange(const RequestHead& head, const
   if (lease.cut()) co_return co_await refuse_unattested(entry, head.target, *server.pool, *lease.cut());
   const bool broke = relayed.error.kind == ErrorKind::network && relayed.end == Relayed::End::upstream_failed;
   if (broke && !again && may_repeat(head) && !relayed.timed_out) co_return std::nullopt;
-  // Twice, on connections that were well: a server that stops, most likely, which is worth coming back to.
-  if (broke && !relayed.timed_out)
+  // Twice, on connections that were well: a server that stops, most likely, which is worth coming back to. What must not
+  // be repeated may have been done, and 503 would invite to do it again.
+  if (broke && may_repeat(head) && !relayed.timed_out)
     co_return co_await refuse_unattested(entry, head.target, *server.pool, relayed.error);
   co_return co_await refuse_entry(entry, head.target, 502, "server_failed", relayed.error);
 }

@@ -370,7 +370,11 @@ TEST_F(ChannelKeep, AServerThatClosesUnderEveryRequestIsWorthComingBackTo) {
     stream.close();
   });
   connect_all({{"work", "https://work", pool(far_end.port())}});
-  EXPECT_THAT(ask(post("/infill")), AllOf(StartsWith("503 "), HasSubstr("server_unreachable")));
+  auto client = editor();
+  ASSERT_TRUE(client.send(post("/infill")));
+  EXPECT_THAT(client.receive(), AllOf(StartsWith("503 "), HasSubstr("server_unreachable")));
+  EXPECT_NE(http::find_field(client.last().fields, "retry-after"), std::nullopt);
+  EXPECT_THAT(ask(post("/orders")), StartsWith("502 ")) << "it may have been taken";
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ class Judge {
         before_(last_line(prefix)),
         behind_(trimmed(first_line(suffix_))),
         line_start_(blank(before_)),
+        following_(following()),
         lines_(lines_of(text)),
         hold_(text.size()) {}
 
@@ -80,10 +81,18 @@ class Judge {
     if (lines_.front().complete) stop_at(lines_.front().end, "line");
   }
 
+  // How many brackets are open behind a line, of how many before it: each line is read once, however long the text.
+  [[nodiscard]] static std::size_t open_behind(std::size_t open, std::string_view line) {
+    const Brackets here = brackets_of(line);
+    return open - std::min(open, here.closed.size()) + here.open;
+  }
+
   void statement() {
+    std::size_t open = 0;
     for (const Line& line : lines_) {
+      open = open_behind(open, of(line));
       const std::string_view so_far = text_.substr(0, line.end);
-      if (line.complete && !blank(so_far) && brackets_of(so_far).open == 0 && !opens_block(so_far)) {
+      if (line.complete && !blank(so_far) && open == 0 && !opens_block(so_far)) {
         return stop_at(line.end, "statement");
       }
     }
@@ -123,11 +132,12 @@ class Judge {
   void repeated_line_end() {
     const bool punctuation = only_punctuation(behind_);
     if (line_start_ || behind_.empty() || (only_closers(behind_) && !punctuation)) return;
+    std::size_t open = 0;
     for (const Line& line : lines_) {
       std::string_view said = of(line);
+      if (punctuation) open = open_behind(open, said);
       said = said.substr(0, said.find_last_not_of(" \t\r") + 1);
-      if ((line.complete || ended_) && said.ends_with(behind_) &&
-          (!punctuation || brackets_of(text_.substr(0, line.end)).open == 0)) {
+      if ((line.complete || ended_) && said.ends_with(behind_) && open == 0) {
         return stop_at(line.begin + said.size() - behind_.size(), "suffix");
       }
     }
@@ -154,7 +164,8 @@ class Judge {
 
   enum class Match { no, perhaps, yes };
   // Whether the text from that line on says again what follows.
-  [[nodiscard]] Match repeats_from(std::size_t first, const std::vector<std::string_view>& next) const {
+  [[nodiscard]] Match repeats_from(std::size_t first) const {
+    const auto& next = following_;
     std::size_t bytes = 0;
     std::size_t at = 0;
     for (std::size_t i = first; i < lines_.size(); ++i) {
@@ -178,11 +189,10 @@ class Judge {
   }
 
   void repeated_lines() {
-    const auto next = following();
-    if (next.empty()) return;
+    if (following_.empty()) return;
     for (std::size_t i = line_start_ ? 0 : 1; i < lines_.size(); ++i) {
       if (blank(of(lines_[i])) && lines_[i].complete) continue;
-      const Match match = repeats_from(i, next);
+      const Match match = repeats_from(i);
       const std::size_t at = before_line(lines_[i].begin);
       if (match == Match::yes) return stop_at(at, "suffix");
       if (match == Match::perhaps) return hold_from(at);
@@ -204,9 +214,8 @@ class Judge {
 
   // The indentation below which the block of the cursor has ended.
   [[nodiscard]] std::size_t floor(std::size_t own) const {
-    const auto next = following();
-    if (own == 0 || next.empty()) return own;
-    return std::max<std::size_t>(std::min(own, indentation(next.front())), 1);
+    if (own == 0 || following_.empty()) return own;
+    return std::max<std::size_t>(std::min(own, indentation(following_.front())), 1);
   }
 
   void block() {
@@ -259,9 +268,8 @@ class Judge {
 
   // Whether what closes a block stands behind the cursor already.
   [[nodiscard]] bool is_there(std::string_view line, std::size_t depth) const {
-    const auto below = following();
     return trimmed(suffix_).starts_with(closing_word(line)) &&
-           (!behind_.empty() || below.empty() || indentation(below.front()) == depth);
+           (!behind_.empty() || following_.empty() || indentation(following_.front()) == depth);
   }
 
   // The bracket or word that closes the block belongs to it, unless it is there already: on the cursor's line, or at the same
@@ -279,6 +287,7 @@ class Judge {
   std::string_view before_;  // the cursor's line, before it
   std::string_view behind_;  // and behind it, without blanks at its ends
   bool line_start_;          // nothing but blanks before the cursor
+  std::vector<std::string_view> following_;
   std::vector<Line> lines_;
   std::size_t hold_;
   std::size_t stop_ = 0;

@@ -218,9 +218,23 @@ TEST(Lint, FilesOfOtherTools) {
       lint("kind: Service\r\n---\r\nkind: Pod\r\nspec:\r\n  containers:\r\n  - image: a:1\r\n", "t", std::nullopt);
   ASSERT_TRUE(windows) << windows.error().what;
   EXPECT_THAT(*windows, Contains(Field(&Remark::what, "a:1 is named by a tag")));
-  const auto chart = lint("{{- if .Values.x }}\nkind: Pod\n{{- end }}\n", "t", std::nullopt);
-  ASSERT_FALSE(chart);
-  EXPECT_THAT(chart.error().hint, HasSubstr("helm template"));
+  for (const char* const text :
+       {"{{- if .Values.x }}\nkind: Pod\n{{- end }}\n", "kind: '{{ .Values.kind }}'\n",
+        "kind: Pod\nspec: '{{ toYaml .Values.spec }}'\n",
+        "kind: Job\nspec: {template: {spec: {containers: '{{ .Values.containers }}'}}}\n",
+        "kind: Pod\nspec: {containers: [{image: 'a:1'}]}\n---\n'{{ include \"more\" . }}'\n"}) {
+    const auto chart = lint(text, "t", std::nullopt);
+    ASSERT_FALSE(chart) << text;
+    EXPECT_THAT(chart.error().hint, HasSubstr("helm template")) << text;
+  }
+}
+
+// Rules of Prometheus, dashboards and workflows hold braces that are not Helm's.
+TEST(Lint, BracesInTexts) {
+  const std::string rule = "kind: ConfigMap\ndata:\n  rule: '{{ $labels.instance }} is down'\n";
+  EXPECT_THAT(lint(rule, "t", std::nullopt).error().what, HasSubstr("runs no container"));
+  EXPECT_THAT(lint(R"({"title": "{{ instance }}"})", "t", std::nullopt).error().what, HasSubstr("runs no container"));
+  EXPECT_TRUE(lint(rule + "---\nkind: Pod\nspec: {containers: [{image: 'a:1'}]}\n", "t", std::nullopt));
 }
 
 TEST(Lint, PortsAreOfTcpUnlessTheySayOtherwise) {

@@ -37,8 +37,6 @@ Result<std::vector<SeenGroup>> groups_of(std::string_view text, const std::strin
   return internal::groups_of_arm(root, name);
 }
 
-bool is_syntax(const Error& error) { return error.kind == ErrorKind::malformed; }
-
 }  // namespace
 
 const char* level_name(Remark::Level level) {
@@ -54,9 +52,9 @@ Result<std::vector<Remark>> lint(std::string_view text, const std::string& name,
                                  const std::optional<ExpectedImage>& image) {
   auto groups = groups_of(text, name);
   // Of a chart, before Helm has filled it in. Manifests may hold such braces too, in texts.
-  if (text.find("{{") != std::string_view::npos && (groups ? groups->empty() : is_syntax(groups.error()))) {
+  if (!groups && groups.error().kind == ErrorKind::malformed && text.find("{{") != std::string_view::npos) {
     return fail(ErrorKind::malformed, name + " holds a template's {{ }}, which nobody has filled in",
-                groups ? "" : groups.error().what,
+                groups.error().what,
                 "run \"helm template CHART --values YOURS > manifests.yaml\", and lint manifests.yaml");
   }
   if (!groups) return base::pass_on(groups);

@@ -60,6 +60,17 @@ const json& pod_of(const json& document) {
   return at(at(document, "spec"), "template");
 }
 
+// Of a chart that reads as YAML all the same: its braces stand where a manifest says what it is, or what runs.
+bool is_unfilled(const json& document) {
+  const auto braces = [](const json& one) {
+    return one.is_string() && one.get_ref<const std::string&>().find("{{") != std::string::npos;
+  };
+  const json& pod = pod_of(document);
+  const json& spec = at(pod, "spec");
+  return braces(document) || braces(at(document, "kind")) || braces(at(document, "spec")) || braces(pod) ||
+         braces(spec) || braces(at(spec, "containers"));
+}
+
 SeenContainer container_of(const json& from) {
   SeenContainer out;
   out.where = text_at(from, "name");
@@ -125,6 +136,7 @@ Result<std::vector<SeenGroup>> groups_of_kubernetes(std::string_view text, const
     auto tree = yaml::load(document, name, ErrorKind::malformed, kMaxDepth);
     if (!tree) return base::pass_on(tree);
     const json read = to_json(*tree);
+    if (is_unfilled(read)) return base::fail(ErrorKind::malformed, name + " leaves open what it runs");
     const json& items = at(read, "items");  // of kind List
     if (items.is_array()) {
       for (const json& item : items) {

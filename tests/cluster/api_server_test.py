@@ -134,6 +134,7 @@ class ApiServer(unittest.TestCase):
         self.assertFalse(out.exists())
         size, folder = 360_000, None
         while folder is None:  # the longest that it takes, nearly
+            self.assertGreater(size, 300_000, ran)
             write(size)
             ran = self.rendered.run(*self.rendered.arguments("coco", out, "--dry-run", "--initdata", "long.toml"))
             folder = out if ran.returncode == 0 else None

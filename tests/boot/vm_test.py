@@ -100,7 +100,7 @@ class Vm(unittest.TestCase):
             tools.mkdir()
             for folder in ("/bin", "/sbin", "/usr/bin", "/usr/sbin", BINARY.parent):
                 for name in os.listdir(folder):
-                    if name != tool and not (tools / name).exists():
+                    if name != tool and not os.path.lexists(tools / name):
                         (tools / name).symlink_to(pathlib.Path(folder) / name)
             ran = subprocess.run(["bash", self.home / "gcp-snp/build-image", *map(str, self.arguments())],
                                  env={**os.environ, "PATH": str(tools)}, capture_output=True, text=True)

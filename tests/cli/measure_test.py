@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import pathlib
 import unittest
+import uuid
 
 import harness
 
@@ -18,6 +19,13 @@ EXPECTED = dict((line.split("\t")[0], line.rstrip("\n").split("\t")[1:])
 def run(*arguments, **options):
     ran = subprocess.run([harness.BINARY, "measure", *map(str, arguments)], capture_output=True, timeout=90, **options)
     return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
+
+
+def page_with(guid, value):
+    """The least firmware: one page whose table has one entry (edk2, OvmfPkg/ResetVector)."""
+    table = value.to_bytes(4, "little") + (22).to_bytes(2, "little") + uuid.UUID(guid).bytes_le
+    table += (40).to_bytes(2, "little") + uuid.UUID("96b582de-1fb2-45f7-baea-a366c55a082d").bytes_le
+    return bytes(4096 - 32 - len(table)) + table + bytes(32)
 
 
 class Measure(unittest.TestCase):
@@ -67,6 +75,49 @@ class Measure(unittest.TestCase):
                     code, out, err = run(*arguments)
                     self.assertEqual((code, out), (status, ""), err)
                     self.assertTrue(err.startswith("blindbox: error: "), err)
+                    self.assertIn(text, err)
+
+    def test_launch_options(self):
+        """Several ways to say one thing, and what contradicts itself."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "firmware").write_bytes(page_with("00f771de-1a7e-4fcb-890e-68c77e2fb44e", 0x80b004))
+            (folder / "svsm").write_bytes(page_with("a789a612-0597-4c4b-a49f-cbb1fe9d1ddd", 0x40))
+            (folder / "variables").write_bytes(bytes(0x2000))
+            first = ["--launch-digest", "--json", "--firmware", folder / "firmware"]
+            svsm = ["--mode", "snp:svsm", "--svsm", folder / "svsm"]
+
+            def digests(*options):
+                code, out, err = run(*first, *options)
+                self.assertEqual((code, err), (0, ""))
+                return json.loads(out)["launch_digest"], json.loads(out)["firmware_digest"]
+            milan, own = digests("--vcpu-type", "EPYC-Milan")
+            for same in (["--vcpu-signature", "0xa00f11"], ["--vcpu-signature", "10489617"],
+                         ["--vcpu-family", "25", "--vcpu-model", "1", "--vcpu-stepping", "1"],
+                         ["--vcpu-type", "EPYC-Milan", "--firmware-digest", own]):
+                self.assertEqual(digests(*same), (milan, own))
+            other = digests("--vcpu-type", "EPYC-Milan", "--firmware-digest", "ab" * 48)
+            self.assertEqual((other[0] != milan, other[1]), (True, "ab" * 48))
+            below = digests(*svsm, "--vars-size", "8192")
+            self.assertEqual(digests(*svsm, "--vars-file", folder / "variables"), below)
+            self.assertNotIn(below[0], (milan, digests()[0], digests(*svsm, "--vars-size", "4096")[0]))
+            for options, status, text in (
+                    (["--vcpu-type", "EPYC", "--vcpu-signature", "1"], 2, "give one of them"),
+                    (["--vcpu-signature", "1", "--vcpu-stepping", "1"], 2, "give one of them"),
+                    (["--vcpu-family", "25", "--vcpu-model", "1"], 2, "belong together"),
+                    (["--vcpu-family", "271", "--vcpu-model", "1", "--vcpu-stepping", "1"], 2, "no vCPU has that"),
+                    (["--firmware-digest", "ab"], 2, "96 hexadecimal digits"),
+                    (["--firmware-digest", own, "--mode", "sev-es"], 2, "only SEV-SNP"),
+                    (["--svsm", folder / "svsm"], 2, "need --mode snp:svsm"),
+                    (["--vars-size", "4096"], 2, "need --mode snp:svsm"),
+                    (["--mode", "snp:svsm", "--vars-size", "4096"], 2, "needs --svsm FILE"),
+                    (svsm, 2, "--vars-file FILE or --vars-size BYTES"),
+                    ([*svsm, "--vars-size", "8192", "--vars-file", folder / "variables"], 2, "and not both"),
+                    ([*svsm, "--vars-size", "8192", "--firmware-digest", own], 2, "neither a kernel nor"),
+                    ([*svsm, "--vars-size", "8192", "--kernel", folder / "variables"], 2, "neither a kernel nor")):
+                with self.subTest(options=options):
+                    code, out, err = run(*first, *options)
+                    self.assertEqual((code, out), (status, ""), err)
                     self.assertIn(text, err)
 
     def test_initdata(self):

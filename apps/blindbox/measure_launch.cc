@@ -120,7 +120,9 @@ Result<LaunchValues> launch_values(const LaunchOptions& options) {
 }
 
 void add_launch_options(CLI::App& command, LaunchOptions& options) {
-  command.add_flag("--launch-digest", options.wanted, "what a SEV guest is launched with; needs --firmware");
+  auto* const wanted =
+      command.add_flag("--launch-digest", options.wanted, "what a SEV guest is launched with; needs --firmware");
+  const std::size_t before = command.get_options().size();
   command.add_option("--firmware", options.firmware, "the firmware (OVMF)")->type_name("FILE");
   command
       .add_option("--firmware-digest", options.firmware_digest,
@@ -152,6 +154,9 @@ void add_launch_options(CLI::App& command, LaunchOptions& options) {
       ->check(CLI::IsMember({"qemu", "ec2", "gce"}))
       ->type_name("NAME")
       ->capture_default_str();
+  // Without it none of them would mean anything.
+  const auto all = command.get_options();
+  for (std::size_t i = before; i < all.size(); ++i) all[i]->needs(wanted);
 }
 
 }  // namespace blindbox::apps

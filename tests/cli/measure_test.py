@@ -67,6 +67,7 @@ class Measure(unittest.TestCase):
                     (["--layer", "/nonexistent"], 10, "/nonexistent"),
                     (["--layer", LAYERS / "links.tar", "--max-size", "4096"], 11, "4096"),
                     (["--launch-digest"], 2, "--firmware"),
+                    (["--uki", broken, "--vcpus", "2"], 2, "--vcpus requires --launch-digest"),
                     (["--launch-digest", "--firmware", broken, "--vcpu-type", "i486"], 2, "EPYC"),
                     (["--launch-digest", "--firmware", broken], 3, "firmware"),
                     (["--uki", broken], 3, "unified kernel image"),

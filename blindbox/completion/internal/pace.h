@@ -23,16 +23,17 @@ class Pace {
     return std::max(step_, token_ * static_cast<double>(tokens));
   }
   // The largest step that stays within so many milliseconds, as far as one can tell; at least a few tokens, so that
-  // a prompt comes to its end on any machine.
+  // a prompt comes to its end on any machine. Whole tiles: ggml multiplies four rows at once and what is left over one by
+  // one, so that seven tokens take as long as eight.
   [[nodiscard]] std::size_t chunk(double milliseconds, std::size_t most) const {
     if (token_ <= 0) return most;
     const double tokens = std::min(milliseconds / token_, static_cast<double>(most));
-    return std::max(static_cast<std::size_t>(tokens), std::min(kLeast, most));
+    return std::max(static_cast<std::size_t>(tokens) / kTile * kTile, std::min(kTile, most));
   }
 
  private:
-  static constexpr std::size_t kFew = 4;
-  static constexpr std::size_t kLeast = kFew + 2;  // with a request that generates it is measured as a larger one
+  static constexpr std::size_t kTile = 4;
+  static constexpr std::size_t kFew = kTile - 1;
   static double mix(double old, double now) {
     // One step that was interrupted by a neighbour says little: no more than twice or half at once.
     return old <= 0 ? now : 0.7 * old + 0.3 * std::clamp(now, old / 2, 2 * old);

@@ -57,11 +57,11 @@ TEST_F(PlannerTest, EveryGenerationGetsItsToken) {
 
 TEST_F(PlannerTest, AChunkFitsTheBound) {
   const Job& reader = add("a", 1000, 0);
-  EXPECT_EQ(plan()[&reader], 25U);  // alone: the bound
+  EXPECT_EQ(plan()[&reader], 24U);  // alone: the bound, in whole tiles
   waiting = true;
-  EXPECT_EQ(plan()[&reader], 15U);  // else less, so that a step that takes longer than planned stays within it
+  EXPECT_EQ(plan()[&reader], 12U);  // else less, so that a step that takes longer than planned stays within it
   const Job& writer = add("b", 10, 9);
-  EXPECT_EQ(plan()[&reader], 14U);
+  EXPECT_EQ(plan()[&reader], 11U);
   EXPECT_EQ(plan()[&writer], 1U);
   batch = 12;
   EXPECT_EQ(plan()[&reader], 11U);
@@ -72,9 +72,9 @@ TEST_F(PlannerTest, TenantsShareWhatIsRead) {
   const Job& two = add("a", 1000, 0);
   const Job& other = add("b", 1000, 0);
   auto counts = plan();
-  EXPECT_EQ(counts[&one], 8U);
+  EXPECT_EQ(counts[&one], 6U);
   EXPECT_EQ(counts.count(&two), 0U);  // one after the other, within a tenant
-  EXPECT_EQ(counts[&other], 7U);
+  EXPECT_EQ(counts[&other], 6U);
 }
 
 TEST_F(PlannerTest, AShortPromptIsReadAtOnceAndLeavesTheRest) {
@@ -82,19 +82,29 @@ TEST_F(PlannerTest, AShortPromptIsReadAtOnceAndLeavesTheRest) {
   const Job& shorter = add("b", 5, 0);
   auto counts = plan();
   EXPECT_EQ(counts[&shorter], 5U);
-  EXPECT_EQ(counts[&longer], 10U);
+  EXPECT_EQ(counts[&longer], 7U);
 }
 
 TEST_F(PlannerTest, ASlowMachineStillComesToAnEnd) {
   for (int i = 0; i < 100; ++i) pace.measured(16, 1e6);
   const Job& reader = add("a", 1000, 0);
-  EXPECT_EQ(plan()[&reader], 6U);
+  EXPECT_EQ(plan()[&reader], 4U);
+}
+
+TEST(Pace, FollowsTheLeastStepsThatItPlansToo) {
+  Pace pace;
+  pace.measured(16, 1e6);
+  const std::size_t least = pace.chunk(250, 1000);
+  for (int i = 0; i < 100; ++i) pace.measured(least, 40);
+  EXPECT_EQ(pace.chunk(250, 1000), 24U);
 }
 
 TEST(Pace, FollowsWhatIsMeasuredButNotOneHiccup) {
   Pace pace;
   pace.measured(100, 1000);
-  EXPECT_EQ(pace.chunk(250, 1000), 25U);
+  EXPECT_EQ(pace.chunk(250, 1000), 24U);
+  EXPECT_EQ(pace.chunk(250, 10), 8U);
+  EXPECT_EQ(pace.chunk(250, 3), 3U);
   pace.measured(100, 100000);
   EXPECT_GE(pace.chunk(250, 1000), 15U);
   for (int i = 0; i < 50; ++i) pace.measured(100, 200);
